@@ -169,6 +169,7 @@ FACE = {
             "check_providers",
             "list_models",
             "limits",
+            "limits_left",
             "schema",
             "explain",
             "read_inputs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,7 +14,7 @@ from nika_core.model import files
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
 from nika_core.model.project import FILE_NAME
-from nika_core.plugin import Explanation
+from nika_core.plugin import Admission, Explanation, Stage
 
 if TYPE_CHECKING:
     from nika_core.app.results import ProviderStatus
@@ -68,6 +68,26 @@ def limits(*keywords: str, **options: Unpack[WorkspaceOptions]) -> tuple[Limit, 
         PluginError: one of the keywords is not installed, blocked or broken.
     """
     return tuple(open_workspace(None, options).all_limits(keywords))
+
+
+def limits_left(**options: Unpack[WorkspaceOptions]) -> Mapping[str, float]:
+    """Return what is left now of limits that runs share, by `Limit.measure`; nothing if no limit policy keeps any.
+
+    Args:
+        options: see `WorkspaceOptions`.
+
+    Raises:
+        UsageError: a limit policy cannot say it, e.g. since its database cannot be read.
+    """
+    from nika_core.app.policy_facts import PolicyFacts
+
+    workspace = open_workspace(None, options)
+    request = PolicyFacts(workspace, workspace.limits.amounts).of_admission(Admission(Stage.RUN, ""))
+    found: dict[str, float] = {}
+    for policy in workspace.policies:
+        for measure, amount in policy.left(request).items():
+            found[measure] = min(amount, found.get(measure, amount))
+    return found
 
 
 def schema(**options: Unpack[WorkspaceOptions]) -> JsonObject:

@@ -57,11 +57,17 @@ def refuse_unknown_kinds(lists: PluginPolicy) -> None:
                 )
 
 
-def refuse_lost_policies(records: Iterable[PluginRecord], lists: PluginPolicy) -> None:
-    """Raise RefusedError if a user's list leaves out an installed limit policy: lists narrow, and that would widen."""
+def refuse_lost_policies(
+    records: Iterable[PluginRecord], lists: PluginPolicy, is_idle: Callable[[PluginRecord], bool]
+) -> None:
+    """Raise RefusedError if a user's list leaves out an installed limit policy: lists narrow, and that would widen.
+
+    Args:
+        is_idle: whether a policy limits nothing here, so that nothing is lost without it.
+    """
     for record in records:
         why = lists.why_blocked(record) if record.kind is Kind.LIMIT_POLICY else None
-        if why is not None:
+        if why is not None and not is_idle(record):
             raise RefusedError(
                 codes.PLUGIN_BLOCKED,
                 f"the limit policy '{record.word}' ({record.origin}) is {why}, and no list takes a limit away",

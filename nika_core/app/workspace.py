@@ -222,7 +222,7 @@ class Workspace:
         Raises RefusedError if a list leaves one out that is installed, or if one is missing that the organization
         requires: lists narrow what may be done, and a limit policy less would widen it.
         """
-        refuse_lost_policies(self.registry.records(), self._user_lists)
+        refuse_lost_policies(self.registry.records(), self._user_lists, self._is_idle)
         policies = self.registry.policies()
         require_policies(self.organization, {policy.record.word for policy in policies})
         return policies
@@ -236,6 +236,14 @@ class Workspace:
             found += self._organization_limits(policy.limits)
         self._refuse_unknown_limits({limit.name for limit in found})
         return Limits(found)
+
+    def _is_idle(self, record: PluginRecord) -> bool:
+        """Return whether a policy that comes with Nika limits nothing here. Others are not imported to find out."""
+        if not self.registry.comes_with_nika(record) or self._policy.why_blocked(record) is None:
+            return False
+        policy = self.registry.policy_of(record)
+        limits = Limits([*self._limits_of(policy.limits), *self._organization_limits(policy.limits)])
+        return not limits.counts and not policy.stages(limits.amounts)
 
     def _organization_limits(self, ask: Callable[[Mapping[str, str]], Iterable[Limit]]) -> Iterator[Limit]:
         """Yield what the organization's variables make of a policy's limits; of several the smallest holds."""

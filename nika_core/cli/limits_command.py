@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +14,7 @@ import nika_core as nika
 from nika_core.cli.console import format_table, print_data, print_json
 from nika_core.cli.options import Format, FormatOption
 from nika_core.cli.problems import print_project_warnings
+from nika_core.errors import NikaError
 from nika_core.model.limits import Limit, Unit
 
 KeywordsArgument = Annotated[
@@ -24,15 +28,34 @@ def limits_command(keywords: KeywordsArgument = None, format_: FormatOption = Fo
     workspace = nika.Workspace.open()
     found = nika.limits(*(keywords or ()), workspace=workspace)
     print_project_warnings(workspace)
+    left: Mapping[str, float] = {}
+    unreadable = None
+    try:
+        left = nika.limits_left(workspace=workspace)
+    except NikaError as error:  # the limits are shown all the same
+        unreadable = error
     if format_ is Format.JSON:
-        print_json({"limits": [nika.to_json(limit) for limit in found]})
+        print_json({"limits": [_as_json(limit, left) for limit in found]})
     else:
         rows = [(limit.name, value_text(limit), limit.origin, limit.policy) for limit in found]
         print_data(format_table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
+        for measure, amount in left.items():
+            bound = min((limit for limit in found if limit.measure == measure), key=lambda limit: limit.value)
+            print_data(f"{value_text(replace(bound, value=amount))} of {value_text(bound)} is left ({bound.name})")
+    if unreadable is not None:
+        raise unreadable
+
+
+def _as_json(limit: Limit, left: Mapping[str, float]) -> dict[str, Any]:
+    """Return a limit; `value` is null if it limits nothing, and `left` is there if runs share it."""
+    shown: dict[str, Any] = {**nika.to_json(limit), "value": limit.value if math.isfinite(limit.value) else None}
+    return {**shown, "left": left[limit.measure]} if limit.measure in left else shown
 
 
 def value_text(limit: Limit) -> str:
-    """Return a limit's value as its author would write it, exactly."""
+    """Return a limit's value as its author would write it, exactly; `none` if it limits nothing."""
+    if not math.isfinite(limit.value):
+        return "none"
     value = Decimal(repr(limit.value))
     match limit.unit:
         case Unit.BYTES:

@@ -291,6 +291,15 @@ class Registry:
         """Return every limit policy that may be loaded. A broken one raises, so that no limit is skipped."""
         return [self._object(Kind.LIMIT_POLICY, word, "policy") for word in self.words(Kind.LIMIT_POLICY)]
 
+    def policy_of(self, record: PluginRecord) -> GuardedPolicy:
+        """Return a limit policy, also one that may not be loaded. Raises PluginError."""
+        policy: GuardedPolicy = make_guarded(record, self.description(record), "policy")
+        return policy
+
+    def comes_with_nika(self, record: PluginRecord) -> bool:
+        """Whether a plugin's distribution is one that Nika's own requires."""
+        return any(same_distribution(record.distribution, name) for name in self._built_in)
+
     def notifier(self, word: str) -> NotifierDescription:
         """Raises PluginError."""
         return self._load(Kind.NOTIFIER, word, NotifierDescription)

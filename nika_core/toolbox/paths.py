@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from nika_core import codes
@@ -17,7 +17,9 @@ __all__ = ["path_within"]
 _SHOWN: Final = 60
 
 
-def path_within(template: Template | str, values: Sequence[Json], *, whole: bool = True) -> str:
+def path_within(
+    template: Template | str, values: Sequence[Json], *, whole: bool = True, named_by_user: Collection[str] = ()
+) -> str:
     """Return a path put together from a template; what its author wrote before the first value is a folder it stays in.
 
     `reports/{{name}}` stays in `reports`, and `{{name}}/out` in the workflow's folder. Links are not followed.
@@ -26,6 +28,8 @@ def path_within(template: Template | str, values: Sequence[Json], *, whole: bool
         template: the path; a `str` where it has no placeholder.
         values: one for each placeholder, in order.
         whole: whether a value may be the whole path, and then lead anywhere.
+        named_by_user: names of template sources whose values the user names, and no task: such a value at the beginning
+            is the folder that the rest stays in, wherever it is.
 
     Raises:
         TemplateValueError: a value leads out of the folder, or has a NUL byte.
@@ -42,6 +46,13 @@ def path_within(template: Template | str, values: Sequence[Json], *, whole: bool
         )
     if not template.placeholders or (whole and template.single is not None):
         return path
+    first, after = template.placeholders[0], str(pieces[2])
+    if not pieces[0] and {each.source for each in first.members} <= set(named_by_user):
+        if not after and len(pieces) == 3:
+            return path
+        if after.startswith("/") and str(pieces[1]).strip("/"):
+            pieces = [f"{str(pieces[1]).rstrip('/')}{after}", *pieces[3:]]
+            path = "".join(map(str, pieces))
     folder, _, _ = str(pieces[0]).rpartition("/")
     inside = path[len(folder) + 1 :] if folder or str(pieces[0]).startswith("/") else path
     leads_out = not folder and not str(pieces[0]) and path.startswith("/")

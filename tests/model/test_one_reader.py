@@ -33,6 +33,8 @@ EXCEPTIONS = {
     "nika_core/testing/in_subprocess.py": "reads what a test's own process wrote, and the system's table of processes",
     "plugins/command-migrate/nika_command_migrate/files.py": "makes a new file, syncs a folder",
     "plugins/keyword-function/nika_keyword_function/worker.py": "opens its standard input and the null device",
+    "plugins/limit-spend/nika_limit_spend/accounts.py": "makes and connects its own database",
+    "plugins/limit-spend/nika_limit_spend/owners.py": "makes and looks at the locks of the processes that use it",
 }
 OPENERS = frozenset({"Workspace", "Journal", "cls", "nika", "groups"})  # classes whose `open` is not of files
 

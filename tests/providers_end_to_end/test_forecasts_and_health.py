@@ -85,7 +85,7 @@ def test_a_model_without_a_price_is_unpriced_and_never_free(nika: Nika, write: W
     assert "unpriced" in told
     assert "$" not in told
     task = nika("runs", "show", told.splitlines()[1].split()[0]).out.splitlines()[2]
-    assert task.endswith("tokens, unpriced")
+    assert task.endswith("tokens, unpriced, by nobody-knows-me")
     assert "1 attempt" in task
 
 

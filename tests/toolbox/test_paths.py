@@ -53,6 +53,47 @@ def test_a_value_that_leads_out_is_refused(text: str, value: str) -> None:
         path_within(template, [value, value])
 
 
+USER = {"input", "env", "run"}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "path"),
+    [
+        ("${input.x}", ["/srv"], "/srv"),
+        ("${input.x}", ["../a"], "../a"),
+        ("${env.X ?? input.x}", ["/srv"], "/srv"),
+        ("${run.folder}/out/{{x}}", ["/runs/1", "a"], "/runs/1/out/a"),
+        ("${run.folder}/{{x}}", ["/runs/1/", "a"], "/runs/1/a"),
+        ("{{x}}", ["a"], "a"),
+        ("{{x}}/out", ["a"], "a/out"),
+    ],
+)
+def test_a_folder_that_the_user_names_is_anywhere_and_what_follows_stays_in_it(
+    text: str, values: list[str], path: str
+) -> None:
+    assert path_within(compile_template(text), values, whole=False, named_by_user=USER) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("{{x}}", ["/etc"]),
+        ("{{x}}", [".."]),
+        ("${each.item}", ["/etc"]),
+        ("${input.x ?? task.a}", ["/etc"]),
+        ("${run.folder}/{{x}}", ["/runs/1", "../2"]),
+        ("${run.folder}/out/{{x}}", ["/runs/1", "../../2"]),
+        ("${input.x}{{x}}", ["/srv", "/../etc"]),
+        ("${input.x}/{{x}}", ["", "etc"]),
+        ("${input.x}/{{x}}", ["/", "etc"]),
+        ("{{x}}${input.x}", ["/etc", ""]),
+    ],
+)
+def test_a_value_of_a_task_names_no_folder_outside(text: str, values: list[str]) -> None:
+    with pytest.raises(TemplateValueError, match="leads out of"):
+        path_within(compile_template(text), values, whole=False, named_by_user=USER)
+
+
 def test_a_value_that_is_the_whole_path_leads_anywhere_only_where_that_is_meant() -> None:
     assert path_within(compile_template("{{x}}"), ["../a"]) == "../a"
     with pytest.raises(TemplateValueError, match="workflow's folder"):

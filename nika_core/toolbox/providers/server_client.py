@@ -12,6 +12,7 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import Usage
 from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, ModelRequest, TextDelta
+from nika_core.toolbox.http1_transport import transport_options
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
@@ -68,6 +69,7 @@ class ServerClient(ClientBase):
         key_variable: the environment variable with the key.
         connect_timeout: seconds until a connection must be open.
         read_timeout: seconds without a byte after which an answer is given up; a task's timeout is usually shorter.
+        max_connections: how many requests may run at once.
         address, key: as the environment has them.
     """
 
@@ -76,6 +78,7 @@ class ServerClient(ClientBase):
     key_variable: str = ""
     connect_timeout: float = 10.0
     read_timeout: float = 300.0
+    max_connections: int = 100
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
@@ -153,7 +156,7 @@ class ServerClient(ClientBase):
                     yield ClientNotice(message)
                 async for event in events:
                     count, last = count + 1, event
-                    said = error_in(event) if isinstance(event, Mapping) else None
+                    said = error_in(event) if isinstance(event, dict | Mapping) else None
                     if said is not None:
                         raise self.error_in_reply(said, model=request.model, usage=reply.usage, first=count == 1)
                     text = joiner.add(reply.add(event))
@@ -296,13 +299,10 @@ class ServerClient(ClientBase):
         """
         http = await load_sdk(library)
         self._proxy = proxy_for(self.address, self.environ)
-        return {
-            "timeout": http.Timeout(self.read_timeout, connect=self.connect_timeout),
-            "verify": await tls_context(self.address, self.environ, http.create_ssl_context),
-            "proxy": http.Proxy(self._proxy) if self._proxy else None,
-            "trust_env": False,
-            "follow_redirects": False,
-        }
+        context = await tls_context(self.address, self.environ, http.create_ssl_context)
+        timeout = http.Timeout(self.read_timeout, connect=self.connect_timeout)
+        way = transport_options(http, context, self._proxy, self.max_connections)
+        return {"timeout": timeout, "trust_env": False, "follow_redirects": False, **way}
 
     async def json(self, call: Awaitable[Any]) -> Mapping[str, Any]:
         """Return the JSON object that a response (whole, of a call that is not a stream) has. Raise TaskError.

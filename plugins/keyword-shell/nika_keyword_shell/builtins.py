@@ -126,6 +126,11 @@ def _hash(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> 
         yield from judge.report(words, "`hash -p` takes it as the program to run", fatal=False)
 
 
+def _history(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
+    if words and words[0].text.startswith("-") and set(words[0].text) & {"s", "p", "r", "a", "n"}:
+        yield from judge.report(words, "`fc` runs what is in the history, and `history` evaluates it")
+
+
 def _jobs(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
     if words and words[0].text == "-x":
         yield from judge.judge(words[1:], stdin, Redirections())
@@ -144,4 +149,5 @@ JUDGES: Final[Mapping[str, Judge]] = {
     **dict.fromkeys(("test", "["), _test),
     "hash": _hash,
     "jobs": _jobs,
+    "history": _history,
 }

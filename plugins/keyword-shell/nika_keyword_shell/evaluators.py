@@ -28,7 +28,13 @@ from nika_keyword_shell.words import (
 _RUN_NOTHING: Final = frozenset(
     "echo printf grep egrep fgrep test [ [[ ls cat cp mv rm mkdir touch which type set for select cd".split()  # noqa: SIM905  # a list in words is easier to read
 )
+_PATTERN: Final = frozenset("*?[{")
 _MOST_NESTED: Final = 40  # commands that run another one
+
+
+def _is_pattern(name: str) -> bool:
+    """Return whether the shell looks for the command: `/bin/b*sh`, `/bin/{sh,}`."""
+    return len(name) > 1 and name != "[[" and not _PATTERN.isdisjoint(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ class Evaluators:
         if redirections:
             self._document = redirections.inputs[-1][1].text if redirections.inputs[-1:] else ""
             self._document *= any(operator in {"<<", "<<<"} for operator, _ in redirections.inputs[-1:])
-        if not name or self.taint(words[0]):
+        if not name or self.taint(words[0]) or _is_pattern(name):
             yield from self._unknown_program(words, stdin)
             if not words[0].text.rpartition("/")[2].strip(MARK + EXPANSION):
                 return
@@ -153,7 +159,7 @@ class Evaluators:
             elif command.led_by_value:
                 why += "; a whole command line in a value needs `trust: true`"
             yield from self.report_taint(taint, why, fatal=both)
-        elif others and not command.text.rpartition("/")[2].strip(EXPANSION):
+        elif others and (_is_pattern(command.text) or not command.text.rpartition("/")[2].strip(EXPANSION)):
             why = "the command is what an expansion gives, and some programs evaluate a value"
             yield from self.report_taint(others, why, fatal=False)
 
@@ -238,7 +244,7 @@ class Evaluators:
         elif role == "file":
             if word.process:
                 yield from self.report_taint(taint, f"`{name}` takes it as code")
-            if not part.led:
+            if not part.led or "quiet" in described.flags or not described.evaluates:
                 yield from self.report_taint(taint, f"its value is the name of a file that `{name}` runs", fatal=False)
             why = f"it can be in the file that `{name}` runs"
             yield from self.report_taint(self._in_file(word), why, fatal=False)

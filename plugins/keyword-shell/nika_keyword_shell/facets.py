@@ -47,6 +47,7 @@ _ARGUMENTS: Final[JsonObject] = {
     },
     "additionalProperties": False,
 }
+_NAMED_BY_USER: Final = frozenset({"input", "env", "run"})  # template sources whose folders no task decides
 _WHOLE: Final = ("", "*")  # references that mean the one tool there is
 _ALONE: Final = "write shell alone"
 
@@ -190,7 +191,9 @@ class ShellFacets(Facets):
 
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
         """Return the command as a script without values and its values as variables, and workingDir as a path."""
-        return path_within(template, values) if field == "workingDir" else put_together(template, values)
+        if field == "workingDir":
+            return path_within(template, values, whole=False, named_by_user=_NAMED_BY_USER)
+        return put_together(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report a reference: shell is one tool, and has none below it."""

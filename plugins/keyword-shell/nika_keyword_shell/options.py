@@ -128,6 +128,8 @@ class _Parser:
             text = word.text
             if self._open and text == "--" and not word.literal_is_partial:
                 self._open = "reopens" in self._grammar.flags
+            elif self._open and text == "-" and "dash-ends" in self._grammar.flags:
+                self._open = False
             elif self._open and self._is_option(text):
                 self._read_option(word)
             else:

@@ -6,7 +6,7 @@ The second to fourth are read by `options`. The flags:
 - `stdin`: reads code from its standard input if no argument has or names any; `always-stdin`: in any case;
 - `bare-shell`: without a program to run, starts a shell that reads its standard input;
 - `permutes`: options may stand behind operands; `words`: an option is a whole word, `-eval`; `plus`: options may
-  begin with `+`; `old style`: the first operand can be options without a dash;
+  begin with `+`; `old style`: the first operand can be options without a dash; `dash-ends`: so does a lone `-`;
 - `assigns`: `NAME=value` may stand before the program; `runs-shells`: joins its arguments for a shell;
 - `text`: its code runs no program; `quiet`: a value that could be an option is not worth a warning;
 - `refuses`: a value that could be an option is an error;
@@ -35,17 +35,18 @@ _RUNS_TEXT_ELSEWHERE: Final = r"\b(eval\w*|exec\w*|system|\w*open|shell\w*|do\w*
 _MULTICALL: Final = frozenset({"busybox", "toybox"})
 _SUFFIX: Final = re.compile(r"[-.]?[0-9][0-9.]*\Z")
 _SHELLS: Final = """
-sh dash ash hush | file data* | | -c=coded -s=stdin -o+:data | stdin plus
+sh dash ash hush | file data* | | -c=coded -s=stdin -o+:data | stdin plus dash-ends
 bash rbash | file data* | | -c=coded -s=stdin -o+:data -O+:data --rcfile:file -rcfile:file --init-file:file
-    -init-file:file | stdin plus
+    -init-file:file | stdin plus dash-ends
 zsh rzsh ksh rksh mksh pdksh lksh oksh ksh93 yash posh loksh | file data* | | -c=coded -s=stdin -o+:data -A+:data |
-    stdin plus
+    stdin plus dash-ends
 csh tcsh | file data* | | -c=coded -s=stdin -o+:data | stdin
 fish | file data* | data* | -c:shell --command:shell -C:shell --init-command:shell -o:data -f:data -d:data -D:data
     --debug:data --features:data | stdin
 nu | file data* | data* | -c:code --commands:code -e:code --execute:code --config:file --env-config:file | stdin
 pwsh powershell | file data* | code* | -c:code -command:code -e:code -ec:code -encodedcommand:code -f:file -file:file
     -ep:data -executionpolicy:data -wd:data -workingdirectory:data | stdin words
+cmd cmd.exe command.com | joined* | joined* | | runs-shells stdin
 elvish xonsh osh ysh oil es rc sash | file data* | | -c=coded -s=stdin --rc:file | stdin
 busybox toybox | program | | |
 """
@@ -161,7 +162,7 @@ nsenter | program | program | -t:data --target:data -S:data -G:data --setuid:dat
 setarch | data program | data program | | bare-shell
 setpriv prlimit numactl cgexec cpulimit trickle chpst softlimit systemd-cat systemd-inhibit firejail xvfb-run
     dbus-run-session dbus-launch caffeinate arch tini dumb-init catatonit ts with-contenv proxychains proxychains4
-    perf valgrind | program | program | -a:data -b:data -c:data -d:data -e:data -f:data -g:data -h:data -i:data
+    valgrind | program | program | -a:data -b:data -c:data -d:data -e:data -f:data -g:data -h:data -i:data
     -l:data -m:data -n:data -o:data -p:data -s:data -t:data -u:data -w:data --reuid:data --regid:data --groups:data
     --what:data --who:data --why:data --server-args:data --server-num:data --tool:data | assigns reopens
 fakeroot fakechroot | program | program | -l:data --lib:data -s:data -i:data -b:data --faked:data | bare-shell
@@ -206,7 +207,8 @@ npx bunx pnpx | program | | -p:data --package:data -c:shell --call:shell -w:data
 uv | data program | | --with:data --python:data -p:data --directory:data --project:data --extra:data --group:data |
 poetry pipenv pdm hatch rye bundle dotenv pixi mise rbenv pyenv nvm asdf volta fnm | data program | | -f:data
     --file:data --env:data -e:data -C:data |
-uvx pipx | data* | data* | --spec:data --from:data |
+uvx | program | | -p:data --python:data --from:data --with:data |
+pipx | data program | | --spec:data --python:data |
 conda mamba micromamba | data program | | -n:data --name:data -p:data --prefix:data --cwd:data |
 direnv | data data program | | |
 nix-shell | data* | data* | --run:shell --command:shell -p:code --packages:code -E:code --expr:code -I:data
@@ -224,7 +226,15 @@ salt fab | data shell* | data shell* | |
 pdsh clush dsh cssh | shell* | shell* | -w:data -x:data -l:data -R:data -f:data -u:data -H:data
     -g:data |
 at batch | data* | data* | -f:file -q:data -t:data | always-stdin
-crontab | file | file | -u:data |
+crontab | file | file | -u:data | stdin
+login | data program | data program | -h:data -r:data | bare-shell
+getty agetty mingetty | data* | data* | -l:program --login-program:program -o:data --login-options:data | permutes
+ip | data data data program | | -n:data -b:file -batch:file --batch:file -f:data | words
+perf | data program | | -o:data -e:data -p:data -F:data -c:data -C:data |
+systemd-nspawn | program | | -D:data --directory:data -i:data --image:data -M:data --machine:data -u:data --user:data
+    --bind:data --setenv:data -E:data | bare-shell
+qemu-x86_64 qemu-i386 qemu-aarch64 qemu-arm wine wine64 mono box64 | program | | -L:data -E:data -U:data -cpu:data |
+    words
 screen | program | | -S:data -t:data -T:data -c:file -h:data -s:file -p:data |
 tmux | shell* | shell* | -c:shell -f:file -L:data -S:data -T:data |
 dtach abduco | data program | | -e:data -E:data |
@@ -270,7 +280,7 @@ rg | data* | data* | --pre:program --hostname-bin:program -e:data -f:data -g:dat
     -C:data -m:data -r:data | permutes quiet
 fzf | data* | data* | --preview:shell --bind:shell --query:data -q:data -f:data --filter:data | permutes
 openssl | data* | data* | -engine:module -provider:module | words quiet
-gcc cc g++ clang tcc c++ | data* | data* | -wrapper:shell -fplugin:module -B:data -specs:file -o:data -I:data -D:data
+gcc cc g++ clang tcc c++ | data* | data* | -wrapper:shell -fplugin:module -specs:file -B:file -o:data -I:data -D:data
     -x:data -run:file -MF:data | words permutes quiet
 java | file data* | data* | -javaagent:module -agentpath:module -cp:data -classpath:data -p:data -jar:file! -m:module!
     --module:module! -D?:data | words
@@ -285,7 +295,7 @@ npm yarn pnpm | data* | data* | -c:shell --call:shell --script-shell:file --node
     --workspace:data --node-option:code | permutes quiet
 dpkg | data* | data* | --pre-invoke:shell --post-invoke:shell --status-logger:shell | permutes quiet
 logrotate | file* | file* | -m:shell --mail:shell -s:data -l:data | permutes
-gpg gpg2 | data* | data* | --photo-viewer:shell --agent-program:program --exec-path:data -o:data -r:data -u:data
+gpg gpg2 | data* | data* | --photo-viewer:shell --agent-program:program --exec-path:file -o:data -r:data -u:data
     --output:data --recipient:data --passphrase:data | permutes quiet
 wpa_cli nsupdate ftp lftp telnet | data* | data* | -e:code -c:code -f:file -x:data | always-stdin
 exiftool | data* | data* | -if:code -p:data -config:file | permutes words
@@ -293,6 +303,26 @@ pandoc | data* | data* | -F:program --filter:program -L:file --lua-filter:file -
     --metadata:data --pdf-engine:program | permutes quiet
 sphinx-build pytest mypy coverage | data* | data* | -p:module -c:data -k:data -m:data -o:data -D:data | permutes quiet
 timeit | code* | code* | |
+run-parts | file | file | -a:data --arg:data -u:data --umask:data --regex:data | permutes
+ninja | data* | data* | -f:file -C:file -j:data -k:data -t:data | permutes
+ant gradle mvn gradlew mvnw | data* | data* | -f:file -file:file -buildfile:file -I:file --init-script:file -b:file
+    --build-file:file -p:data --file:file -P:data | permutes words
+go | data file* | data file* | -exec:shell -toolexec:shell -vettool:program -o:data -run:data -C:data | permutes words
+    quiet
+cargo | data* | data* | --config:setting -p:data --manifest-path:file -Z:data | permutes quiet
+install | data* | data* | --strip-program:program -m:data -o:data -g:data -t:data -S:data | permutes quiet
+cpio | data* | data* | --rsh-command:shell --rmt-command:shell -F:data -D:data -R:data | permutes quiet
+ag bat batcat delta | data* | data* | --pager:shell -G:data -l:data --style:data | permutes quiet
+puppet chef-apply | data* | data* | -e:code --execute:code | permutes
+gimp blender inkscape vlc | data* | data* | -b:code --batch:code --python-expr:code -P:file --python:file | permutes
+    words quiet
+rpm rpmbuild | data* | data* | -E:code --eval:code --pipe:shell --define:code -D:code | permutes quiet
+mutt neomutt mailx | data* | data* | -e:code -F:file -S:setting -s:data -c:data -a:data | quiet
+gs gsnd | data* | data* | -c:code -f:file | permutes words quiet
+ssh-keygen ssh-add | data* | data* | -D:module -s:module -e:module -f:data -t:data -b:data -C:data -N:data | permutes
+    quiet
+nmap | data* | data* | --script:file --script-args:data -iL:data -oN:data | permutes words quiet
+watchman-make | data* | data* | --run:shell -t:data --make:shell -p:data | permutes
 """
 
 

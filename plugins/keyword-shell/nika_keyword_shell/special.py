@@ -249,9 +249,28 @@ def _subcommand(judge: Evaluators, name: str, words: Sequence[Word], stdin: Tain
         yield from judge.program(name, described, words, stdin)
 
 
+_IN_CONTAINER: Final = grammar(
+    "data data program",
+    "",
+    "-u:data --user:data -e:data --env:data --env-file:data -w:data --workdir:data --detach-keys:data",
+    "",
+)
+
+
 def _container(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """An image with another program than its own: `docker run --entrypoint sh IMAGE -c CODE`."""
+    """An image with another program than its own: `docker run --entrypoint sh IMAGE -c CODE`; `docker exec C PROGRAM`;
+    `kubectl exec POD -- PROGRAM`.
+    """
     yield from judge.shells_among(words, stdin)
+    texts = [word.text for word in words]
+    start = None
+    if "--" in texts and name in {"kubectl", "oc"}:
+        start = texts.index("--") + 1
+    elif texts[:1] == ["exec"]:
+        start = parse(_IN_CONTAINER, words).program
+    if start is not None and start < len(words) and words[start].led_by_value:
+        why = "its value decides which program is run in the container"
+        yield from judge.report([words[start]], why, fatal=False)
     for index, word in enumerate(words):
         option, _, program = word.text.partition("=")
         if option not in {"--entrypoint", "--command"}:
@@ -285,6 +304,6 @@ JUDGES: Final[Mapping[str, Judge]] = {
     **dict.fromkeys(("su", "runuser"), _su),
     **dict.fromkeys(("parallel", "rush"), _parallel),
     **dict.fromkeys(("deno", "redis-cli", "sops"), _subcommand),
-    **dict.fromkeys(("docker", "podman", "nerdctl", "flatpak"), _container),
+    **dict.fromkeys(("docker", "podman", "nerdctl", "flatpak", "kubectl", "oc"), _container),
     "cmake": _cmake,
 }

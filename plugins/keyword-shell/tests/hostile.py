@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, Final
 
+from hostile_more import MORE
+
 CANARY: Final = "MARK"  # a file that only a value's code makes
 _TOUCH: Final = "touch MARK"
 _PYTHON: Final = "__import__('os').system('touch MARK')"
@@ -488,7 +490,7 @@ def _kept() -> Iterator[str]:
                 yield f"{variable}; {use}"
 
 
-COMMANDS: Final = tuple(dict.fromkeys((*_BUILTINS, *_PROGRAMS, *_SPELLINGS, *_wrapped(), *_piped(), *_kept())))
+COMMANDS: Final = tuple(dict.fromkeys((*_BUILTINS, *_PROGRAMS, *_SPELLINGS, *_wrapped(), *_piped(), *_kept(), *MORE)))
 
 # Tasks without a placeholder in `command`: `{{x}}` stands in these fields.
 TASKS: Final[tuple[dict[str, Any], ...]] = (

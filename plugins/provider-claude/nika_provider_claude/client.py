@@ -51,6 +51,7 @@ class Client(ServerClient):
     address_variable = "ANTHROPIC_BASE_URL"
     default_address = OFFICIAL
     key_variable = "ANTHROPIC_API_KEY"
+    max_connections = 1000
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)

@@ -283,7 +283,7 @@ def batch_reply(result: Any, request: ModelRequest) -> BatchReply:
 
 def _object_in(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict | Mapping) else {}
 
 
 def batch_names(names: Sequence[str]) -> tuple[list[str], str]:

@@ -66,6 +66,7 @@ class Client(ServerClient):
     address_variable = "OPENAI_BASE_URL"
     default_address = OFFICIAL
     key_variable = "OPENAI_API_KEY"
+    max_connections = 1000
 
     def __init__(self, environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(environ)
