@@ -1,4 +1,4 @@
-.PHONY: example test test-long check format bench docs lock clean
+.PHONY: example test test-long fuzz check format bench docs lock clean
 
 example: ## run a real workflow with all seven keywords, offline
 	@bash .ci/setup
@@ -10,6 +10,10 @@ test: ## all tests
 test-long: ## the tests that take minutes, such as every hostile value in every position of a command
 	@bash .ci/setup test
 	.venv/bin/python -m pytest -m long -n 2 -q
+
+fuzz: ## new cases for all that is read, until it is stopped or a case breaks a rule
+	@bash .ci/setup test
+	.venv/bin/python -m tests.fuzz
 
 check: ## what CI checks
 	@bash .ci/run

@@ -17,9 +17,10 @@ from nika_core.cli.console import mask_with, masked, plain, print_data, print_js
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, print_problem, project_report, report_json
 from nika_core.cli.run_command import open_command_workspace
-from nika_core.errors import NikaError, Problem, RefusedError, UsageError, exit_code_of
-from nika_core.model.files import is_folder
+from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
+from nika_core.model.files import FileError, is_folder
 from nika_core.model.limits import LimitKind
+from nika_core.model.named_files import require_inside
 
 _SUFFIX = ".nika.yaml"
 _NOT_OURS = {"node_modules", "__pycache__"}
@@ -76,6 +77,7 @@ def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Pat
     opened: dict[Path, nika.Workspace] = {}
     for path in files:
         try:
+            _require_inside(path, paths)
             workspace = _workspace_of(path, opened)
             mask_with(workspace.masker)  # each project has its own
             found = path, nika.validate(path, with_environ=with_environ, workspace=workspace)
@@ -85,6 +87,15 @@ def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Pat
                 continue
             broken.add(found[0])
         yield found
+
+
+def _require_inside(path: Path, named: list[Path]) -> None:
+    """Raise ProblemsError for a link that a search has found, and that leads out of the folder in which it searched."""
+    try:
+        if path not in named:
+            require_inside(path, *named)
+    except FileError as error:
+        raise ProblemsError([error.problem()]) from None
 
 
 def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:

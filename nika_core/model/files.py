@@ -137,7 +137,7 @@ def text_of(data: bytes, path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = error.object[: error.start]  # without the byte order mark
+        before = error.object[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # the mark is gone already
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
         reason = f"is not UTF-8: byte 0x{error.object[error.start]:02x} is not valid here"

@@ -25,6 +25,19 @@ def find_project(start: Path) -> Path | None:
     return None
 
 
+def require_inside(path: Path, *folders: Path) -> None:
+    """Raise FileError for a link that leads out of all these folders; without any, out of its own. Opens nothing.
+
+    For files that no user has named, but that are looked for under a name.
+    """
+    if not path.is_symlink():
+        return
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in folders or (path.parent,)):
+        hint = "replace the link by the file itself"
+        raise FileError(path, "is a link that leads out of its folder, and is not followed", hint=hint)
+
+
 def named_file(folder: Path, name: str) -> Path:
     """Return the path of a file that a workflow names, relative to the workflow's folder.
 

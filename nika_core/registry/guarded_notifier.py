@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from nika_core.errors import NikaError, PluginError
+from nika_core.errors import PluginError
 from nika_core.plugin import Notifier, QuestionNotice
+from nika_core.registry.guarded_call import guarded_call
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
 
@@ -22,14 +21,4 @@ class GuardedNotifier:
 
     async def notify(self, notice: QuestionNotice) -> None:
         """Tell of a question. Raise NikaError if that fails."""
-        try:
-            await self._own.notify(notice)
-        except NikaError:
-            raise
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # its time is over
-                raise
-            raise self._failed(error) from error
-        except BaseException as error:  # not even its SystemExit may end a run
-            raise self._failed(error) from error
+        await guarded_call(lambda: self._own.notify(notice), self._failed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 
-from nika_core.errors import NikaError, PluginError
+from nika_core.errors import PluginError
 from nika_core.plugin import SecretSource
+from nika_core.registry.guarded_call import guarded_call
 from nika_core.registry.loading import broken
 from nika_core.registry.scan import PluginRecord
 
@@ -26,17 +26,7 @@ class GuardedSecretSource:
 
     async def fetch(self, name: str) -> str | None:
         """Return a secret; None if the source does not have it. Raise NikaError if that fails."""
-        try:
-            value = await self._own.fetch(name)
-        except NikaError:
-            raise
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # its time is over
-                raise
-            raise self._failed(error) from error
-        except BaseException as error:  # not even its SystemExit may end a run
-            raise self._failed(error) from error
+        value = await guarded_call(lambda: self._own.fetch(name), self._failed)
         if value is not None and type(value) is not str:
             raise broken(self.record, f"returns {type(value).__name__} in `fetch`, not a text or None")
         return value

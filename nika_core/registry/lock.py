@@ -15,6 +15,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
 from nika_core.model.files import FileError, read_json, require_regular_files
+from nika_core.model.named_files import require_inside
 from nika_core.registry.installed_files import InstalledFiles, metadata_folders
 from nika_core.registry.metadata import folder_of, installed
 from nika_core.registry.scan import PluginRecord
@@ -85,6 +86,7 @@ def write_lock(path: Path, entries: Iterable[Locked]) -> None:
 def read_lock(path: Path) -> dict[str, Locked] | None:
     """Return the entries of the lock by distribution; None if there is no lock. Raises UsageError."""
     try:
+        require_inside(path)
         found: Any = read_json(path)
     except FileError as error:
         if error.missing:
@@ -100,7 +102,7 @@ def read_lock(path: Path) -> dict[str, Locked] | None:
         return {entry.distribution: entry for entry in entries}
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} is not a lock of plugins: {error}",
+            f"{path} is not a lock of plugins: {'it has no ' if isinstance(error, KeyError) else ''}{error}",
             code=codes.PLUGIN_LOCK,
             hint=_REWRITE,
             place=Place(str(path)),

@@ -29,6 +29,7 @@ async def failure_of(lab, step, *, tasks=None, **services):
 USES = {
     "mask": lambda context: context.mask("x"),
     "secret": lambda context: context.secret("x"),
+    "fetch_secret": lambda context: context.fetch_secret("x"),
     "emit_text": lambda context: context.emit_text("x"),
     "notice": lambda context: context.notice("x"),
     "progress": lambda context: context.progress(1),

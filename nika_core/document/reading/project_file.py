@@ -22,8 +22,9 @@ from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.nodes import Tree
 from nika_core.errors import Place, PluginError, Problem, ProblemsError, RefusedError
 from nika_core.model.clock import Clock
+from nika_core.model.files import FileError
 from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.named_files import find_project
+from nika_core.model.named_files import find_project, require_inside
 from nika_core.model.project import ModelPrice, Project
 from nika_core.plugin.fields import (
     BoundedFloat,
@@ -104,6 +105,10 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     if path is None:
         return Project()
     _require_own(path)
+    try:
+        require_inside(path)
+    except FileError as error:
+        raise ProblemsError([error.problem()]) from None
     limits = limits or Limits()
     data = read_bytes(path, limits.bounds.get(LimitKind.YAML_BYTES))
     if isinstance(data, Problem):

@@ -1,0 +1,1 @@
+"""Fuzzers of what Nika reads: a moment each in the tests, and until they are stopped with `make fuzz`."""
