@@ -54,7 +54,7 @@ class ProjectTrust:
 
     def warnings(self) -> Iterator[Problem]:
         """Yield what the user should know of the refused keys: one warning for each reason."""
-        for forbidding in dict.fromkeys(self.refused.values()):
+        for forbidding in {each and each.path: each for each in self.refused.values()}.values():
             keys = sorted(key for key, reason in self.refused.items() if reason is forbidding)
             named = " and ".join(filter(None, (", ".join(f"`{key}`" for key in keys[:-1]), f"`{keys[-1]}`")))
             does = "does" if len(keys) == 1 else "do"

@@ -96,7 +96,7 @@ def trusted_by_variable(environ: Mapping[str, str], path: Path) -> bool | None:
     if text.strip().lower() in _EVERYWHERE | _NOWHERE:
         return text.strip().lower() in _EVERYWHERE
     trusted = False
-    for name in text.split(os.pathsep):
+    for name in filter(None, text.split(os.pathsep)):  # "" would be the working directory, whichever that is
         if not is_folder(Path(name)):
             raise UsageError(
                 f"{VARIABLE}: there is no folder {name!r}",

@@ -82,6 +82,8 @@ def test_the_command_in_the_warning_can_be_pasted(nika: Nika, write: Write, fold
         ("0", "NIKA-088"),
         (".", "NIKA-081"),
         ("/", "NIKA-081"),
+        (os.pathsep, "NIKA-088"),
+        (f"/usr{os.pathsep}", "NIKA-088"),
     ],
 )
 def test_the_variable_decides_for_ci(
