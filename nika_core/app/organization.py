@@ -54,7 +54,7 @@ class OrganizationFile:
     block: tuple[str, ...] = ()
     limit_policies: tuple[str, ...] = ()
     widen: tuple[str, ...] | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, compare=False)  # no dict has a hash
 
     def may_widen(self, key: str) -> bool:
         """Return whether a trusted project file may widen what `key` names."""

@@ -28,11 +28,11 @@ _NANO: Final = Decimal(10**9)
 
 
 def budget(measure: str, environ: Mapping[str, str]) -> Limit:
-    """Return a budget in US dollars; infinite if its variable is not set. Raise UsageError if it is malformed."""
+    """Return a budget in US dollars; infinite without its variable, or if it is `none`. Raise UsageError."""
     name = BUDGETS[measure]
     text = environ.get(name)
-    if text is None:
-        return Limit(measure, math.inf, Unit.USD, name)
+    if text is None or text.strip() == "none":
+        return Limit(measure, math.inf, Unit.USD, name, "default" if text is None else "environment")
     match = _AMOUNT.match(text.strip())
     if match is None:
         shown = text if len(text) <= 60 else f"{text[:57]}..."
