@@ -188,7 +188,7 @@ class Execution:
                 with suppress(JournalError):  # `finish` has told it
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
-            await end_processes(run_id)
+            self.warnings += filter(None, [await end_processes(run_id)])
             await asyncio.to_thread(self._close)
         return result
 

@@ -9,11 +9,17 @@ from typing import Final
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.journal import Journal
 
-_PROCESSES: Final = "nika_core.toolbox.process.family"
+_PROCESSES: Final = "nika_core.toolbox.process.sweeping"
+
+_UNGUARDED: Final = (
+    "what this run starts is ended by its process groups and environment alone, so that a process which leaves both "
+    "may outlive it"
+)
 
 
-async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> None:
-    """End whatever the run's processes left behind; costs nothing where no plugin started one.
+async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> str:
+    """End whatever the run's processes left behind; costs nothing where no plugin started one. Return what the user
+    should know about it, or nothing.
 
     Args:
         of_a_killed_nika: another process may have started some.
@@ -21,8 +27,11 @@ async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> None:
     if of_a_killed_nika:
         importlib.import_module(_PROCESSES)
     processes = sys.modules.get(_PROCESSES)
-    if processes is not None:
-        await processes.sweep(run_id)
+    if processes is None:
+        return ""
+    await processes.sweep(run_id)
+    reason = processes.why_unguarded(run_id)
+    return f"{_UNGUARDED}: {reason}" if reason else ""
 
 
 def remove_run(journal: Journal, run: str) -> str:

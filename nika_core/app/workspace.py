@@ -23,7 +23,7 @@ from nika_core.app.project_limits import project_limits, unknown_limits
 from nika_core.app.project_trust import ProjectTrust
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
-from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError, Severity, UsageError
+from nika_core.errors import NikaError, PluginError, Problem, ProblemsError, RefusedError, Severity, UsageError
 from nika_core.journal import Journal
 from nika_core.model.asked_tools import tools_asked
 from nika_core.model.clock import Clock, SystemClock
@@ -248,10 +248,13 @@ class Workspace:
     def _organization_limits(self, ask: Callable[[Mapping[str, str]], Iterable[Limit]]) -> Iterator[Limit]:
         """Yield what the organization's variables make of a policy's limits; of several the smallest holds."""
         for file in self.organization:
-            if file.variables:
-                for limit in ask({**self.environ, **file.variables}):
-                    if limit.name in file.variables:
-                        yield replace(limit, origin=str(file.path))
+            if not file.variables:
+                continue
+            try:
+                limits = list(ask({**self.environ, **file.variables}))
+            except NikaError as error:
+                raise RefusedError(error.code, f"{file.path}: {error.message}", hint=error.hint) from error
+            yield from (replace(each, origin=str(file.path)) for each in limits if each.name in file.variables)
 
     @property
     def policy_environ(self) -> Mapping[str, str]:

@@ -38,9 +38,11 @@ _BEAT: Final = 0.01  # seconds between two beats of the event loop
 
 def stopped(case: dict[str, Any], *, by_timeout: bool) -> dict[str, Any]:
     """Stop a busy step, twice. Return how it ended, and what the second time left behind."""
+    from nika_core.toolbox.process.guardian_client import start_forker
     from nika_core.toolbox.process.table import process_table
 
     process_table()  # from now on orphans are children of this process
+    start_forker()
     sample = Case(**case)
     if by_timeout:
         once = {} if sample.is_group else {"retry": {"max": 1}}
@@ -296,12 +298,13 @@ def _descriptors() -> Counter[str]:
 
 
 def _processes() -> list[str]:
-    """Return the command of every process below this one that has not ended."""
+    """Return the command of every process below this one that has not ended, except for Nika's own."""
+    from nika_core.toolbox.process.guardian_client import guardian_pids
     from nika_core.toolbox.process.table import descendants, process_table
 
     processes = process_table()
     commands = []
-    for pid in descendants(processes, {os.getpid()}) - {os.getpid()}:
+    for pid in descendants(processes, {os.getpid()}) - {os.getpid()} - guardian_pids():
         seen = processes.look(pid)
         if seen is None or seen.zombie:
             continue

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, TypeAlias
@@ -15,8 +14,9 @@ import httpcore2
 import httpx2
 
 from nika_core import codes
-from nika_core.errors import Category, TaskError
+from nika_core.errors import TaskError
 from nika_core.toolbox.network import AddressGuard, Resolver, checked_addresses, resolve_host
+from nika_core.toolbox.proxies import tls_context
 
 SocketOption: TypeAlias = "tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]"
 _ONE_OF_MANY: Final = 3.0  # seconds for an address when there are others to try
@@ -115,23 +115,12 @@ class _Stream(httpx2.AsyncByteStream):
         await self._response.aclose()
 
 
-def _tls(certificates: str | None) -> ssl.SSLContext:
-    if certificates:
-        return ssl.create_default_context(cafile=certificates)
-    return httpx2.create_ssl_context(trust_env=False)
-
-
 @asynccontextmanager
 async def open_client(
-    guard: AddressGuard, certificates: str | None, resolver: Resolver
+    guard: AddressGuard, environ: Mapping[str, str], resolver: Resolver
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Open the client; see `network.guarded_client`."""
-    try:
-        tls = await asyncio.to_thread(_tls, certificates)
-    except OSError as error:
-        raise TaskError(
-            f"SSL_CERT_FILE: no certificates can be read from {certificates}: {error}", category=Category.CONFIG
-        ) from error
+    tls = await tls_context("", environ, httpx2.create_ssl_context)
     async with httpx2.AsyncClient(
         transport=GuardedTransport(GuardedBackend(guard, resolver), tls),
         trust_env=False,

@@ -301,7 +301,7 @@ def _unknown_host(host: str, error: Exception | None) -> TaskError:
 
 @asynccontextmanager
 async def guarded_client(
-    guard: AddressGuard, *, certificates: str | None = None, resolver: Resolver = resolve_host
+    guard: AddressGuard, *, environ: Mapping[str, str] | None = None, resolver: Resolver = resolve_host
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Open an httpx2 client whose connections go to checked addresses only; a plugin that uses it depends on httpx2.
 
@@ -309,7 +309,7 @@ async def guarded_client(
     the attempt ends a request. Open it once for a run, with `StepContext.resource`.
 
     Args:
-        certificates: a file with the authorities to trust instead of the system's (`SSL_CERT_FILE`).
+        environ: where `SSL_CERT_FILE` and `SSL_CERT_DIR` may name the authorities to trust instead of the system's.
 
     Raises:
         TaskError: httpx2 is not installed, or the certificates cannot be read.
@@ -324,5 +324,5 @@ async def guarded_client(
             category=Category.CONFIG,
             hint="install httpx2; a plugin that uses `guarded_client` names it in its dependencies",
         ) from error
-    async with module.open_client(guard, certificates, resolver) as client:
+    async with module.open_client(guard, environ or {}, resolver) as client:
         yield client

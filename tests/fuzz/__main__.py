@@ -24,8 +24,7 @@ def _main() -> int:
     with tempfile.TemporaryDirectory(prefix="nika-fuzz-", ignore_cleanup_errors=True) as base:
         runner = Runner(Path(base).resolve())
         if arguments.case is not None:
-            broken = [fuzz_one for name in names if (fuzz_one := fuzz(runner, name, arguments.case, 1e-9, False))]
-            return 1 if broken else 0
+            return max(int(fuzz(runner, name, arguments.case, 1e-9, False) is not None) for name in names)
         faults = 0
         while True:
             for name in names:

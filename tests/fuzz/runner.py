@@ -171,10 +171,10 @@ def fuzz(runner: Runner, name: str, begin: int, seconds: float | None, show: boo
     """Run the cases of a target, from one number on; return the number of the first one that broke a rule.
 
     Args:
-        seconds: of CPU; None: until the process is stopped.
+        seconds: of CPU, after which no further case begins; None: until the process is stopped.
     """
     target, number, until = TARGETS[name], begin, time.process_time() + (seconds or 0)
-    while seconds is None or time.process_time() < until:
+    while number == begin or seconds is None or time.process_time() < until:
         data, command = target.case(number)
         fault = runner.fault(target, data, command)
         if fault is not None:

@@ -151,10 +151,11 @@ async def test_children_that_others_started_are_left_to_them(sh: Any) -> None:
     plain.wait()
 
 
-async def test_a_sweep_ends_what_a_killed_program_of_ours_left(tmp_path: Path) -> None:
+async def test_a_sweep_ends_what_a_killed_program_without_a_guardian_left(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import asyncio, os, pathlib
-        from nika_core.toolbox.process import run
+        from nika_core.toolbox.process import guardian_client, run
+        guardian_client._unavailable = "this test wants none"
         asyncio.run(run(["sh", "-c", "setsid sleep 60 & echo $! $$; wait"], run_id="swept run", cwd=pathlib.Path("."),
                         env=dict(os.environ), keep=100, show=lambda text: print(text, end="", flush=True)))
     """)
@@ -203,8 +204,10 @@ def test_a_nika_within_a_nika_keeps_both_marks(tmp_path: Path) -> None:
 PORTABLE = """
     import asyncio, os, pathlib, sys
     from nika_core.toolbox.process import family, table
-    family.table = lambda: table.PsTable()
-    from nika_core.toolbox.process import run, sweep
+    from nika_core.toolbox.process import guardian_client, run, supervised, sweep, sweeping
+    guardian_client._unavailable = "there is no guardian elsewhere"
+    for module in (family, supervised, sweeping):
+        module.process_table = table.PsTable
 
     async def main():
         options = dict(run_id="ps", cwd=pathlib.Path("."), env=dict(os.environ), keep=100, grace=0.2)

@@ -243,3 +243,31 @@ def test_arguments_of_a_call_are_json_by_the_rule_for_every_answer_of_a_model(ra
     call = parsed_call("1", "t", raw)
     assert call.arguments == arguments
     assert call.raw == raw
+
+
+class Refusal:
+    """An error whose body has a beginning, and then nothing, or no end."""
+
+    status_code = 503
+
+    def __init__(self, *, endless: bool) -> None:
+        self.headers: dict[str, str] = {}
+        self._endless = endless
+
+    async def aiter_bytes(self) -> AsyncIterator[bytes]:
+        yield b"the reason"
+        while self._endless:
+            yield b" and so on" * 1000
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("endless", [False, True])
+async def test_an_error_body_that_never_ends_hides_neither_the_status_nor_its_reason(
+    endless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Client, "connect_timeout", 0.05)
+    error = await Client().refused(Refusal(endless=endless))
+    assert "(HTTP 503): the reason" in error.message

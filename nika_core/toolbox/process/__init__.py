@@ -16,8 +16,21 @@ and everything else that it started is gone when `run` is left: TERM, a grace pe
 again, and `CHANNEL` the one that names the descriptor of a third output, if one was asked for.
 """
 
-from nika_core.toolbox.process.family import GRACE, sweep
-from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, marked, run
+from nika_core.toolbox.process.conversation import RunningProcess, open_process
+from nika_core.toolbox.process.family import GRACE
+from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, run
+from nika_core.toolbox.process.sweeping import marked, sweep
 from nika_core.toolbox.process.table import MARK
 
-__all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "marked", "run", "sweep"]
+__all__ = [
+    "CHANNEL",
+    "GRACE",
+    "MARK",
+    "Captured",
+    "ProcessResult",
+    "RunningProcess",
+    "marked",
+    "open_process",
+    "run",
+    "sweep",
+]

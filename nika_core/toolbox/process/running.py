@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import secrets
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from nika_core.toolbox.process.family import (
-    GRACE,
-    Family,
-    leader_ended,
-    leader_started,
-    mark_prefix,
-    reap_strays,
-    sweep,
-)
+from nika_core.toolbox.process.family import GRACE
 from nika_core.toolbox.process.pipes import Capture, LineShow, Reader, Writer
-from nika_core.toolbox.process.start import start_process
-from nika_core.toolbox.process.table import MARK
+from nika_core.toolbox.process.supervised import Supervised
 from nika_core.values import dataclass
-
-__all__ = ["CHANNEL", "GRACE", "MARK", "Captured", "ProcessResult", "marked", "run", "sweep"]
 
 CHANNEL: Final = "NIKA_CHANNEL"  # environment variable: the number of the descriptor for a third output
 LINGER: Final = 0.5  # seconds that a background child may hold the pipes when the process itself has ended
-_BURY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +71,6 @@ class ProcessResult:
             return f"signal {self.signal}"
 
 
-def marked(env: Mapping[str, str], run_id: str) -> dict[str, str]:
-    """Return `env` with a new mark of the run, for a process that is not started by `run`.
-
-    At the end of the run it and everything that it started are ended, see `sweep`.
-    """
-    mark = mark_prefix(run_id) + secrets.token_hex(8)
-    outer = os.environ.get(MARK, "")  # this Nika may itself be a task of another one
-    environment = {name: value for name, value in env.items() if name != MARK}
-    return environment | {MARK: f"{outer} {mark}".strip()}
-
-
 async def run(
     argv: Sequence[str],
     *,
@@ -129,52 +103,46 @@ async def run(
     Raises:
         TaskError: it cannot be started.
     """
-    child = _Child(argv, run_id, cwd, env, keep, stdin, merge_stderr, show, on_output, keep_channel)
+    channel = None if keep_channel is None else CHANNEL
+    process = await Supervised.start(
+        argv, run_id, cwd, env, with_stdin=stdin is not None, merge_stderr=merge_stderr, channel=channel
+    )
+    output = _Output(process, keep, stdin, show, on_output, keep_channel)
     try:
-        await child.end_of_leader()
-        left_behind = await child.settle(linger, grace)
+        await process.end_of_leader()
+        left_behind = await output.settle(linger, grace)
     except BaseException:
-        await _to_the_end(child.end(grace), child.kill_now)
+        await process.end_for_sure(grace)
         raise
     finally:
-        child.close()
-    return child.result(left_behind)
+        output.close()
+        process.close()
+    return output.result(process.leader.ended.result(), left_behind)
 
 
-class _Child:
+class _Output:
+    """What a process reads and writes, kept up to a bound."""
+
     def __init__(
         self,
-        argv: Sequence[str],
-        run_id: str,
-        cwd: Path,
-        env: Mapping[str, str],
+        process: Supervised,
         keep: int,
         stdin: bytes | None,
-        merge_stderr: bool,
         show: Callable[[str], None] | None,
         on_output: Callable[[], None] | None,
         keep_channel: int | None,
     ) -> None:
-        environment = marked(env, run_id)
-        mark = environment[MARK].split()[-1]
-        started = start_process(
-            argv, cwd, environment, stdin is not None, merge_stderr, CHANNEL if keep_channel else None
-        )
-        self._popen = started.popen
-        leader_started(self._popen.pid)
-        self._family = Family(self._popen.pid, mark)
-        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._watched: int | None = None
+        self._process = process
         self.stdout, self.stderr, self.channel = Capture(keep), Capture(keep), Capture(keep_channel or 0)
         self._shows: list[LineShow] = []
-        sinks = [(started.stdout, self._sink(self.stdout, show))]
-        if started.stderr is not None:
-            sinks.append((started.stderr, self._sink(self.stderr, show)))
-        if started.channel is not None:
-            sinks.append((started.channel, self.channel.feed))
+        to_stdin, stdout, stderr, channel = process.pipes.ours
+        sinks = [(stdout, self._sink(self.stdout, show))]
+        if stderr is not None:
+            sinks.append((stderr, self._sink(self.stderr, show)))
+        if channel is not None:
+            sinks.append((channel, self.channel.feed))
         self._readers = [Reader(pipe, sink if on_output is None else _noted(sink, on_output)) for pipe, sink in sinks]
-        self._writer = Writer(started.stdin, stdin) if started.stdin is not None and stdin is not None else None
-        self._watch()
+        self._writer = Writer(to_stdin, stdin) if to_stdin is not None and stdin is not None else None
 
     def _sink(self, capture: Capture, show: Callable[[str], None] | None) -> Callable[[bytes], None]:
         if show is None:
@@ -190,58 +158,15 @@ class _Child:
 
         return sink
 
-    def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            self._watched = os.pidfd_open(self._popen.pid)
-        except (AttributeError, OSError):  # not Linux, or an old kernel, or no descriptor left: a thread waits
-
-            def wait() -> None:
-                self._popen.wait()
-                with contextlib.suppress(RuntimeError):  # the loop is closed
-                    loop.call_soon_threadsafe(self._bury)
-
-            import threading
-
-            threading.Thread(target=wait, name=f"wait-{self._popen.pid}", daemon=True).start()
-        else:
-            loop.add_reader(self._watched, self._bury)
-
-    def _bury(self) -> None:
-        code = self._popen.poll()
-        if code is None:
-            return
-        leader_ended(self._popen.pid)
-        self._unwatch()
-        if not self._ended.done():
-            self._ended.set_result(code)
-
-    def _unwatch(self) -> None:
-        if self._watched is not None:
-            asyncio.get_running_loop().remove_reader(self._watched)
-            os.close(self._watched)
-            self._watched = None
-
-    async def end_of_leader(self) -> None:
-        while not self._ended.done():
-            await asyncio.wait({self._ended}, timeout=_BURY_SECONDS)
-            reap_strays(_BURY_SECONDS)
-
     async def settle(self, linger: float, grace: float) -> bool:
         """Read the rest of the output and end what is left. Return whether there was something."""
         open_pipes = [reader.ended for reader in self._readers if not reader.ended.done()]
         if open_pipes:
             await asyncio.wait(open_pipes, timeout=linger)
-        if not self._family.anyone():
+        if not self._process.family.anyone():
             return False
-        await self._family.end(grace)
+        await self._process.family.end(grace)
         return True
-
-    async def end(self, grace: float) -> None:
-        await self._family.end(grace)
-
-    def kill_now(self) -> None:
-        self._family.kill_now()
 
     def close(self) -> None:
         if self._writer:
@@ -250,11 +175,8 @@ class _Child:
             reader.close()
         for lines in self._shows:
             lines.flush()
-        self._bury()
-        self._unwatch()
 
-    def result(self, left_behind: bool) -> ProcessResult:
-        code = self._ended.result()
+    def result(self, code: int, left_behind: bool) -> ProcessResult:
         return ProcessResult(
             exit_code=128 - code if code < 0 else code,
             signal=-code if code < 0 else None,
@@ -275,15 +197,3 @@ def _noted(sink: Callable[[bytes], None], on_output: Callable[[], None]) -> Call
 
 def _captured(capture: Capture) -> Captured:
     return Captured(capture.head, capture.tail, capture.total)
-
-
-async def _to_the_end(work: Awaitable[None], hurry: Callable[[], None]) -> None:
-    """Wait for `work` although this task is cancelled; if it is cancelled again, call `hurry`."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            hurry()
-        except Exception:  # the gentle way has failed; what made us end is what is raised
-            hurry()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,62 +16,124 @@ from typing import Final
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import shorten
 from nika_core.model.files import is_folder
-from nika_core.values import dataclass
+from nika_core.toolbox.process.guardian_client import Guardian
+from nika_core.toolbox.process.leaders import ChildLeader, GuardedLeader, Leader
 
 _WANTED_DESCRIPTORS: Final = 65_536
+_CHANNEL_NUMBER: Final = 3  # of the third output, in a process that a guardian starts
+_CANCEL_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A running process, head of its own session and group, and our ends of its pipes."""
+class Pipes:
+    """The pipes of a process that is to be started: our ends and its ends.
 
-    popen: subprocess.Popen[bytes]
-    stdin: int | None
-    stdout: int
-    stderr: int | None
-    channel: int | None
+    Args:
+        with_stdin: it has something to read.
+        channel: a variable to put the number of one more inherited, writable pipe into.
+    """
+
+    def __init__(self, *, with_stdin: bool, merge_stderr: bool, channel: str | None) -> None:
+        self._ours: list[int] = []
+        self.theirs: list[int] = []
+        self._channel = channel
+        try:
+            self._stdin = self._pipe(child_reads=True) if with_stdin else None
+            self._stdout = self._pipe()
+            self._stderr = None if merge_stderr else self._pipe()
+            self._extra = self._pipe() if channel else None
+        except OSError as error:
+            self.close()
+            raise _why(error, "a process", Path(), {}) from None
+
+    def _pipe(self, *, child_reads: bool = False) -> tuple[int, int]:
+        reading, writing = os.pipe()
+        self._ours.append(writing if child_reads else reading)
+        self.theirs.append(reading if child_reads else writing)
+        return self._ours[-1], self.theirs[-1]
+
+    @property
+    def ours(self) -> tuple[int | None, int, int | None, int | None]:
+        """Return our ends of stdin, stdout, stderr and the channel."""
+        extra = self._extra and self._extra[0]
+        return self._stdin and self._stdin[0], self._stdout[0], self._stderr and self._stderr[0], extra
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return what tells a process that a guardian starts where its channel is."""
+        return {self._channel: str(_CHANNEL_NUMBER)} if self._channel else {}
+
+    def placed(self) -> list[tuple[int, int]]:
+        """Return its ends, each with the descriptor that it is to be in the process. They are the caller's now."""
+        stdout = self._stdout[1]
+        placed = [(self._stdin[1], 0)] if self._stdin else []
+        placed += [(stdout, 1), (self._stderr[1] if self._stderr else os.dup(stdout), 2)]
+        placed += [(self._extra[1], _CHANNEL_NUMBER)] if self._extra else []
+        self.theirs.clear()
+        return placed
+
+    def start_here(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start the process as a child of this one. Raise OSError."""
+        variables = {self._channel: str(self._extra[1])} if self._channel and self._extra else {}
+        try:
+            return subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env={**env, **variables},
+                stdin=self._stdin[1] if self._stdin else subprocess.DEVNULL,
+                stdout=self._stdout[1],
+                stderr=self._stderr[1] if self._stderr else subprocess.STDOUT,
+                pass_fds=(self._extra[1],) if self._extra else (),
+                start_new_session=True,
+            )
+        finally:
+            _close(self.theirs)
+
+    def close(self) -> None:
+        """Close all ends."""
+        _close(self._ours)
+        _close(self.theirs)
 
 
-def start_process(
+async def start_process(
+    guardian: Guardian | None,
     argv: Sequence[str],
     cwd: Path,
     env: Mapping[str, str],
-    with_stdin: bool,
-    merge_stderr: bool,
-    channel: str | None,
-) -> Started:
-    """Start a process. Raise TaskError.
+    pipes: Pipes,
+    tag: int,
+) -> Leader:
+    """Start a process, head of its own session and group. Raise TaskError.
 
-    Args:
-        channel: a variable to put the number of one more inherited, writable pipe into.
+    If the caller is cancelled meanwhile, the process is ended first.
     """
-    _check(argv, cwd, env)
-    raise_descriptor_limit()
-    ours: list[int] = []
-    theirs: list[int] = []
     try:
-        stdin = _pipe(ours, theirs, child_reads=True) if with_stdin else None
-        stdout = _pipe(ours, theirs)
-        stderr = None if merge_stderr else _pipe(ours, theirs)
-        extra = _pipe(ours, theirs) if channel else None
-        popen = subprocess.Popen(
-            list(argv),
-            cwd=cwd,
-            env=dict(env) | ({channel: str(extra[1])} if channel and extra else {}),
-            stdin=stdin[1] if stdin else subprocess.DEVNULL,
-            stdout=stdout[1],
-            stderr=stderr[1] if stderr else subprocess.STDOUT,
-            pass_fds=(extra[1],) if extra else (),
-            start_new_session=True,
-        )
+        if guardian is None:
+            return ChildLeader(pipes.start_here(argv, cwd, env))
+        async with guardian.slots:
+            asked = guardian.start(argv, cwd, {**env, **pipes.variables}, tag, pipes.placed())
+            try:
+                return await asyncio.shield(asked)
+            except asyncio.CancelledError:
+                asked.add_done_callback(_kill)
+                await asyncio.wait({asked}, timeout=_CANCEL_SECONDS)
+                if asked.done() and asked.exception() is None:
+                    await asyncio.wait({asked.result().ended}, timeout=_CANCEL_SECONDS)
+                raise
     except BaseException as error:
-        _close(ours)
+        pipes.close()
         if isinstance(error, OSError):
             raise _why(error, argv[0], cwd, env) from None
         raise
-    finally:
-        _close(theirs)
-    return Started(popen, stdin and stdin[0], stdout[0], stderr and stderr[0], extra and extra[0])
+
+
+def _kill(asked: asyncio.Future[GuardedLeader]) -> None:
+    """End what was started for nobody; what it has started meanwhile ends with the run."""
+    if not asked.cancelled() and asked.exception() is None:
+        leader = asked.result()
+        leader.poll()
+        if not leader.ended.done():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader.pid, signal.SIGKILL)
 
 
 @cache
@@ -87,20 +151,15 @@ def raise_descriptor_limit() -> None:
             return
 
 
-def _pipe(ours: list[int], theirs: list[int], *, child_reads: bool = False) -> tuple[int, int]:
-    reading, writing = os.pipe()
-    ours.append(writing if child_reads else reading)
-    theirs.append(reading if child_reads else writing)
-    return ours[-1], theirs[-1]
-
-
 def _close(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptor)
+    descriptors.clear()
 
 
-def _check(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+def require_startable(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+    """Raise TaskError for what no process can be started with."""
     if not argv or not argv[0]:
         raise TaskError("there is no command to run", category=Category.CONFIG, hint="name a program")
     if not _is_plain(argv, env):

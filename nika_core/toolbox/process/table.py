@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
+from nika_core.toolbox.process.guardian import all_pids, become_subreaper, read_status, read_tag, signal_process
 from nika_core.values import dataclass
 
 MARK: Final = "NIKA_PROCESS"  # environment variable: the marks of all runs that a process belongs to
-_PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Seen:
 
     pid: int
     parent: int
+    group: int
     session: int
     zombie: bool
     started: int = 0
@@ -39,6 +40,15 @@ class Table(Protocol):
         """Return the marks of one process."""
         ...
 
+    def tag(self, pid: int) -> int:
+        """Return the tag of one process, see `guardian`; 0 if it has none."""
+        ...
+
+    def signal(self, seen: Seen, number: int) -> None:
+        """Signal a process that was seen, if it is still there."""
+        ...
+
+    def pids(self) -> list[int]: ...
     def marked(self, belongs: Callable[[str], bool]) -> list[int]:
         """Return all processes of this user with a mark for which `belongs` is true. Slow: milliseconds."""
         ...
@@ -48,21 +58,16 @@ class ProcTable:
     """Linux."""
 
     def __init__(self) -> None:
-        self.adopts = _become_subreaper()
+        self.adopts = become_subreaper()
         self._quick = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
     def look(self, pid: int) -> Seen | None:
-        try:
-            text = Path(f"/proc/{pid}/stat").read_bytes()
-        except OSError:
-            return None
-        # The name in parentheses may hold anything, parentheses too.
-        fields = text[text.rfind(b")") + 2 :].split()
-        return Seen(pid, int(fields[1]), int(fields[3]), fields[0] in {b"Z", b"X"}, int(fields[19]))
+        status = read_status(pid)
+        return None if status is None else Seen(pid, *status)
 
     def children(self, pid: int) -> list[int]:
         if not self._quick:
-            return [seen.pid for seen in map(self.look, _pids()) if seen and seen.parent == pid]
+            return [one for one in all_pids() if (status := read_status(one)) and status[0] == pid]
         # Orphans are given to the main thread, so of this process only that one is asked.
         try:
             threads = [str(pid)] if pid == os.getpid() else _names(f"/proc/{pid}/task")
@@ -82,8 +87,17 @@ class ProcTable:
         _, _, rest = variables.partition(b"\0" + MARK.encode() + b"=")
         return tuple(rest.partition(b"\0")[0].decode("utf-8", "replace").split())
 
+    def tag(self, pid: int) -> int:
+        return read_tag(pid)
+
+    def signal(self, seen: Seen, number: int) -> None:
+        signal_process(seen.pid, seen.started, number)
+
+    def pids(self) -> list[int]:
+        return all_pids()
+
     def marked(self, belongs: Callable[[str], bool]) -> list[int]:
-        return [pid for pid in _pids() if any(map(belongs, self.marks(pid)))]
+        return [pid for pid in all_pids() if any(map(belongs, self.marks(pid)))]
 
 
 class PsTable:
@@ -95,7 +109,7 @@ class PsTable:
         for line in _ps("-o", "pid=,ppid=,pgid=,stat=", "-p", str(pid)):
             fields = line.split()
             if len(fields) >= 4:
-                return Seen(pid, int(fields[1]), int(fields[2]), fields[3].startswith("Z"))
+                return Seen(pid, int(fields[1]), int(fields[2]), int(fields[2]), fields[3].startswith("Z"))
         return None
 
     def children(self, pid: int) -> list[int]:
@@ -105,6 +119,16 @@ class PsTable:
     def marks(self, pid: int) -> tuple[str, ...]:
         environment = ["-E", "-ww"] if sys.platform == "darwin" else ["eww"]
         return next((_marks_in(line) for line in _ps(*environment, "-o", "command=", "-p", str(pid))), ())
+
+    def tag(self, pid: int) -> int:
+        return 0
+
+    def signal(self, seen: Seen, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(seen.pid, number)
+
+    def pids(self) -> list[int]:
+        return []  # nothing but tags is looked for in all of them
 
     def marked(self, belongs: Callable[[str], bool]) -> list[int]:
         everything = ["-A", "-E", "-ww"] if sys.platform == "darwin" else ["axeww"]
@@ -134,22 +158,9 @@ def process_table() -> Table:
     return ProcTable() if Path("/proc/self/stat").exists() else PsTable()
 
 
-def _pids() -> list[int]:
-    return [int(name) for name in _names("/proc") if name.isdigit()]
-
-
 def _names(folder: str) -> list[str]:
     with os.scandir(folder) as entries:
         return [entry.name for entry in entries]
-
-
-def _become_subreaper() -> bool:
-    import ctypes
-
-    try:
-        return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
-    except (OSError, AttributeError):
-        return False
 
 
 def _ps(*arguments: str) -> list[str]:

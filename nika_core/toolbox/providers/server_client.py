@@ -6,7 +6,7 @@ import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -32,6 +32,7 @@ from nika_core.toolbox.proxies import proxy_for, tls_context
 from nika_core.values import replace
 
 T = TypeVar("T")
+_LARGEST_REASON: Final = 256 * 1024  # bytes of an error's body
 
 
 class StreamedReply(Protocol):
@@ -205,7 +206,6 @@ class ServerClient(ClientBase):
         if response.status_code >= 300:
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
-
         kind = str(response.headers.get("content-type") or "")
 
         def error_of(error: UnreadableReplyError) -> TaskError:
@@ -222,9 +222,12 @@ class ServerClient(ClientBase):
         body = b""
         try:
             async with asyncio.timeout(self.connect_timeout):  # the status is enough: its reason may never come whole
-                body = await response.aread()
-        except Exception:  # a reason that cannot be read
-            body = b""
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > _LARGEST_REASON:
+                        break
+        except Exception:  # noqa: S110  # what has come of it may say why
+            pass
         finally:
             await response.aclose()
         said = read_error_body(body)

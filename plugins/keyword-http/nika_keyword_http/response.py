@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import codecs as text_codecs
 import json
@@ -33,6 +34,18 @@ class Body:
     cut: bool
     seen: int
     total: int | None = None
+
+
+async def within(chunks: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
+    """Yield what comes within `seconds`, as if it were all."""
+    end = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            async with asyncio.timeout_at(end):
+                chunk = await anext(chunks)
+        except (StopAsyncIteration, TimeoutError):
+            return
+        yield chunk
 
 
 async def read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int) -> Body:

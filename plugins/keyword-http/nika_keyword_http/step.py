@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from nika_core.plugin import Category, JsonObject, StepContext, StepOutput, TaskError
 from nika_core.toolbox.network import AddressGuard, guarded_client
 from nika_keyword_http import decoding
 from nika_keyword_http import request as requests
 from nika_keyword_http import response as responses
+
+REASON: Final = 2.0  # seconds for the body of an error: the status is enough, and the body may never end
 
 
 class HttpStep:
@@ -21,8 +23,7 @@ class HttpStep:
         expected = requests.statuses(payload.get("expectStatus"))
         full = payload.get("response") == "full"
         guard = _guard(context)
-        certificates = context.environ.get("SSL_CERT_FILE")
-        client = await context.resource("http:client", lambda: guarded_client(guard, certificates=certificates))
+        client = await context.resource("http:client", lambda: guarded_client(guard, environ=context.environ))
         from nika_keyword_http import exchange  # imports httpx2, which opening the client has imported in a thread
 
         follow = payload.get("followRedirects") is True
@@ -31,9 +32,12 @@ class HttpStep:
             status: int = response.status_code
             try:
                 with exchange.network_errors(sent):
-                    body = await responses.read(_chunks(response, headers), headers, context.max_output)
-            except TaskError as error:
-                if status in expected or not isinstance(error.__cause__, decoding.DecodingError):
+                    chunks = _chunks(response, headers)
+                    if status not in expected:
+                        chunks = responses.within(chunks, REASON)
+                    body = await responses.read(chunks, headers, context.max_output)
+            except TaskError:
+                if status in expected:
                     raise
                 body = responses.Body(b"", False, 0)  # the status says more
         result = responses.output(status, headers, body, full=full, max_output=context.max_output)

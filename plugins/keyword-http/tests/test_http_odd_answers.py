@@ -65,11 +65,15 @@ async def test_what_can_be_read_is_read(context: Any, tmp_path: Path, answer: An
         ({"status": 302, "headers": {"location": "file:///etc/passwd"}}, Category.EXECUTION, "is not a URL"),
         ({"status": 302, "headers": {"location": "/x"}}, Category.EXECUTION, "11th redirect"),
         ({"status": 302}, Category.EXECUTION, "answered 302"),
+        ({"status": 503, "chunks": ["too busy"], "then": "hang"}, Category.EXECUTION, "answered 503"),
+        ({"status": 503, "chunks": ["too busy"], "then": "hang"}, Category.EXECUTION, "too busy"),
+        ({"status": 429, "text": "abc", "then": "close"}, Category.RATE_LIMIT, "answered 429"),
     ],
 )
 async def test_no_odd_answer_is_taken_for_a_good_one(
-    context: Any, tmp_path: Path, answer: Any, category: Category, said: str
+    context: Any, tmp_path: Path, answer: Any, category: Category, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("nika_keyword_http.step.REASON", 0.2)
     with pytest.raises(TaskError) as caught:
         await call(context, tmp_path, answer, followRedirects=True)
     assert said in caught.value.message

@@ -1,4 +1,4 @@
-"""A server as a child process: JSON-RPC lines over its pipes, its last words kept, its whole group ended.
+"""A server as a process: JSON-RPC lines over its pipes, its last words kept, ended with all that it started.
 
 A transport of our own for the SDK's client: the SDK's leaves a server's own children alive when the server itself ends
 in time, and lets its stderr go to ours.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +19,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from nika_core.plugin import Category, TaskError, is_folder
-from nika_core.toolbox.process import marked
+from nika_core.toolbox.process import RunningProcess, open_process
 from nika_keyword_mcp.incoming import Incoming, as_sent
 from nika_keyword_mcp.servers import Server
 from nika_keyword_mcp.wire import MAX_MESSAGE
@@ -34,14 +32,15 @@ INHERITED: Final = (
 _TAIL: Final = 4096  # bytes of stderr that are kept
 _CHUNK: Final = 65_536
 _GRACE: Final = 1.0  # seconds between the closing of its input, TERM and KILL
-_WATCH: Final = 0.25  # seconds between two looks whether it still runs
+_LAST_READ: Final = 0.25  # seconds for what it wrote last, after its end
+_EXIT_CODE: Final = 0.2  # seconds that it may take to end after it has closed its output
 
 
 @dataclass
 class Child:
     """A running server."""
 
-    process: asyncio.subprocess.Process
+    process: RunningProcess
     tail: bytearray = field(default_factory=bytearray)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     incoming: Incoming = field(default_factory=Incoming)
@@ -76,31 +75,19 @@ def environment(server: Server, environ: Mapping[str, str], env: Mapping[str, st
 
 
 async def start(server: Server, environ: Mapping[str, str], env: Mapping[str, str], folder: Path, run_id: str) -> Child:
-    """Start it, in a process group of its own. What leaves the group is ended with the run. Raises TaskError."""
+    """Start it, in a session of its own. What it starts is ended with it. Raises TaskError."""
     cwd = folder / server.cwd if server.cwd else folder
     if not is_folder(cwd):
         raise TaskError(f"the MCP server '{server.name}' has no folder {cwd} to run in", category=Category.CONFIG)
     try:
-        process = await asyncio.create_subprocess_exec(
-            server.command,
-            *server.args,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=cwd,
-            env=marked(environment(server, environ, env), run_id),
-            start_new_session=True,
+        process = await open_process(
+            [server.command, *server.args], run_id=run_id, cwd=cwd, env=environment(server, environ, env)
         )
-    except FileNotFoundError:
+    except TaskError as error:
         raise TaskError(
-            f"the MCP server '{server.name}' cannot be started: there is no command '{server.command}'",
-            category=Category.CONFIG,
-            hint="install it, or write its full path; PATH is the one that Nika was started with",
-        ) from None
-    except (OSError, ValueError) as error:
-        detail = getattr(error, "strerror", None) or error
-        raise TaskError(
-            f"the MCP server '{server.name}' cannot be started: {server.command}: {detail}", category=Category.CONFIG
+            f"the MCP server '{server.name}' cannot be started: {error.message}",
+            category=error.category,
+            hint=error.hint,
         ) from None
     return Child(process)
 
@@ -123,7 +110,7 @@ async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
         try:
             await asyncio.shield(ending)
         except asyncio.CancelledError:
-            kill(child)
+            child.process.kill()
             await ending
             raise
         finally:
@@ -132,7 +119,6 @@ async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
 
 
 async def _read(child: Child, to_session: Any) -> None:
-    assert child.process.stdout is not None
     buffer = bytearray()
     try:
         while chunk := await child.process.stdout.read(_CHUNK):
@@ -148,7 +134,8 @@ async def _read(child: Child, to_session: Any) -> None:
                 if line.strip():
                     for message in _messages(child, line):
                         await to_session.send(message)
-        await _gone(child, leader_only=True, within=0.2)  # its exit code, for the message
+        with contextlib.suppress(TimeoutError, TaskError):  # its exit code, for the message
+            await asyncio.wait_for(child.process.wait(), _EXIT_CODE)
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
         pass  # the session is over
     finally:
@@ -158,10 +145,9 @@ async def _read(child: Child, to_session: Any) -> None:
 
 async def _watch(child: Child, to_session: Any) -> None:
     """Notice that the server has ended although a child of its own still holds its output open."""
-    # The event loop's own notice of an end waits for the pipes too, so it is looked at.
-    while child.process.returncode is None:  # noqa: ASYNC110  # there is no event for it
-        await asyncio.sleep(_WATCH)
-    await asyncio.sleep(_WATCH)  # what it wrote last is still read
+    with contextlib.suppress(TaskError):  # it has ended, and nobody knows how
+        await child.process.wait()
+    await asyncio.sleep(_LAST_READ)
     child.ended.set()
     to_session.close()
 
@@ -176,7 +162,6 @@ def _messages(child: Child, line: bytes) -> list[SessionMessage]:
 
 
 async def _write(child: Child, from_session: Any) -> None:
-    assert child.process.stdin is not None
     try:
         async for item in from_session:
             message, line = as_sent(item.message)
@@ -188,7 +173,6 @@ async def _write(child: Child, from_session: Any) -> None:
 
 
 async def _keep_tail(child: Child) -> None:
-    assert child.process.stderr is not None
     with contextlib.suppress(ConnectionError):
         while chunk := await child.process.stderr.read(_CHUNK):
             child.tail += chunk
@@ -196,54 +180,17 @@ async def _keep_tail(child: Child) -> None:
 
 
 async def _end(child: Child, pumps: list[asyncio.Task[None]]) -> None:
-    """Close its input, wait, then TERM and KILL to its group; children that it left behind go with it."""
-    process = child.process
-    if process.stdin is not None:
-        process.stdin.close()
-    await _gone(child, leader_only=True)
-    if not _group_empty(child):
-        _signal_group(child, signal.SIGTERM)
-        if not await _gone(child, leader_only=False):
-            _signal_group(child, signal.SIGKILL)
-            await _gone(child, leader_only=False)
-    for pump in pumps:
-        pump.cancel()
-    await asyncio.gather(*pumps, return_exceptions=True)
-    pipes = getattr(process, "_transport", None)  # nothing public closes what a child outside the group still holds
-    if pipes is not None:
-        pipes.close()
-
-
-async def _gone(child: Child, *, leader_only: bool, within: float = _GRACE) -> bool:
-    deadline = asyncio.get_running_loop().time() + within
-    while asyncio.get_running_loop().time() < deadline:
-        if child.process.returncode is not None and (leader_only or _group_empty(child)):
-            return True
-        await asyncio.sleep(0.01)
-    return False
-
-
-def kill(child: Child) -> None:
-    """At once, where nothing else has ended it."""
-    if child.process.returncode is None:
-        _signal_group(child, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-def _group_empty(child: Child) -> bool:
-    if not hasattr(os, "killpg"):
-        return child.process.returncode is not None
+    """Close its input, wait, then TERM and KILL; what it started goes with it."""
     try:
-        os.killpg(child.process.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+        await child.process.end(_GRACE)
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
-def _signal_group(child: Child, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(child.process.pid, number)
-        else:
-            child.process.kill()
+def discard(child: Child) -> None:
+    """Kill it at once if nothing else has ended it."""
+    if child.process.returncode is None:
+        child.process.kill()
+    child.process.close()

@@ -273,7 +273,7 @@ class Connection:
                             self._child = await process.start(
                                 self._server, around.environ, around.env, around.folder, around.run_id
                             )
-                            stack.callback(process.kill, self._child)
+                            stack.callback(process.discard, self._child)
                             streams = process.transport(self._child)
                         info = Implementation(name="nika", version="5")
                         calls = Calls()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -33,9 +33,9 @@ class SharedClient:
 
 
 @asynccontextmanager
-async def shared_client(guard: AddressGuard, certificates: str | None) -> AsyncIterator[SharedClient]:
+async def shared_client(guard: AddressGuard, environ: Mapping[str, str]) -> AsyncIterator[SharedClient]:
     """Open the client; close it when nothing uses it any more. Raise TaskError."""
-    async with guarded_client(guard, certificates=certificates) as client:
+    async with guarded_client(guard, environ=environ) as client:
         shared = SharedClient(client)
         yield shared
         await shared.unused.wait()

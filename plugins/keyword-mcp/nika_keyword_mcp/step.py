@@ -85,8 +85,8 @@ async def _connection(name: str, context: StepContext) -> Connection:
     seconds = _open_seconds(context)
     client: Any = None
     if server.url:
-        guard, certificates = _guard(context), context.environ.get("SSL_CERT_FILE")
-        client = await context.resource("mcp:client", lambda: shared_client(guard, certificates))
+        guard = _guard(context)
+        client = await context.resource("mcp:client", lambda: shared_client(guard, context.environ))
 
     def open_() -> AbstractAsyncContextManager[Connection]:
         around = module.Surroundings(context.environ, context.env, context.folder, context.run_id, client, seconds)

@@ -283,7 +283,8 @@ async def test_what_http_may_reach_servers_may_be_too(small: Any, odd: Odd) -> N
     assert await call(small) == "good"
 
 
-async def test_certificates_that_are_not_there_are_said(small: Any, odd: Odd) -> None:
-    small.environ["SSL_CERT_FILE"] = "/no/such/file.pem"
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+async def test_certificates_that_are_not_there_are_said(small: Any, odd: Odd, variable: str) -> None:
+    small.environ[variable] = "/no/such/file.pem"
     error = await fails(small)
-    assert (error.category, "SSL_CERT_FILE" in error.message) == (Category.CONFIG, True)
+    assert (error.category, variable in error.message) == (Category.CONFIG, True)

@@ -183,7 +183,7 @@ async def test_a_command_that_is_not_there_is_said(small: Any) -> None:
     small.sections = {"mcpServers": {"small": {"command": "no-such-command-at-all"}}}
     error = await fails(small, "small::add", a=1)
     assert error.category is Category.CONFIG
-    assert "there is no command 'no-such-command-at-all'" in error.message
+    assert "command not found: 'no-such-command-at-all'" in error.message
 
 
 async def test_a_folder_that_is_not_there_is_said(small: Any) -> None:

@@ -463,6 +463,13 @@ def test_no_project_file_and_no_variable_takes_the_organizations_budget_away(
         nika.run("w.nika.yaml", inputs={"say": "good"}, **options)
 
 
+def test_a_malformed_variable_of_the_organization_refuses_every_run_and_names_the_file(folder: Path) -> None:
+    Path("policy.yaml").write_text("variables: {NIKA_MAX_COST_DAY: much}\n")
+    Path("w.nika.yaml").write_text("tasks: [{id: a, set: 1}]\n")
+    with pytest.raises(RefusedError, match=r"policy\.yaml: The variable NIKA_MAX_COST_DAY is 'much'"):
+        nika.run("w.nika.yaml", environ={"NIKA_POLICY": str(folder / "policy.yaml")}, journal=False)
+
+
 def test_an_allow_list_may_leave_the_policy_out_only_while_there_is_no_budget(folder: Path) -> None:
     Path("nika.yaml").write_text("plugins: {allow: [nika-limit-env, nika-keyword-set]}\n")
     Path("w.nika.yaml").write_text("tasks: [{id: a, set: 1}]\n")

@@ -62,7 +62,7 @@ class Notify:
             )
         except ValueError as error:
             raise TaskError(str(error), category=Category.CONFIG) from None
-        async with guarded_client(guard, certificates=environ.get("SSL_CERT_FILE")) as client:
+        async with guarded_client(guard, environ=environ) as client:
             from nika_notifier_notify.request import post  # imports httpx2, which opening the client has imported
 
             await post(client, url, {"user-agent": "nika/5", "idempotency-key": notice.key, **headers}, content)
