@@ -445,8 +445,9 @@ command_line()
 
 
 def test_a_run_under_nohup_outlives_its_terminal(write: Write, folder: Path) -> None:
-    write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "kill -HUP $PPID; echo on"}\n')
-    command = ["nohup", str(Path(sys.executable).with_name("nika")), "run", "w.nika.yaml"]
+    write("w.nika.yaml", 'tasks:\n  - {id: a, shell: "kill -HUP $(cat pid); echo on"}\n')
+    program = str(Path(sys.executable).with_name("nika"))
+    command = ["sh", "-c", 'echo $$ > pid; exec nohup "$0" run w.nika.yaml', program]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "on\n"), done.stderr
 

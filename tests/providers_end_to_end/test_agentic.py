@@ -90,13 +90,14 @@ def test_a_decision_that_was_paid_for_is_taken_again_after_a_kill(
           - id: fails
             shell: |
               echo tried >> tries
-              test $(wc -l < tries) = 2 && kill -9 $PPID && sleep 10
+              test $(wc -l < tries) = 2 && until test -s pid; do :; done && kill -9 $(cat pid) && sleep 10
               test $(wc -l < tries) -gt 2
             retry: {{max: 1}}
         """,
     )
     wire.add(Reply(tool_calls=(ToolCall("retry_task", {"reason": "once more"}),)))
     process = start("run", "w.nika.yaml")
+    (folder / "pid").write_text(str(process.pid))
     process.communicate(timeout=60)
     assert process.returncode == -9
     assert len(wire.calls) == 1

@@ -210,13 +210,15 @@ def test_a_run_that_is_killed_inside_a_tool_pays_nothing_and_does_nothing_twice(
     folder: Path,
     the_run: Callable[[], str],
 ) -> None:
-    kill = "test -e killed || { touch killed; kill -9 $PPID; sleep 10; }; echo survived"
+    once = "touch killed; until test -s pid; do :; done; kill -9 $(cat pid); sleep 10"
+    kill = f"test -e killed || {{ {once}; }}; echo survived"
     house.add(
         calls(("tools_count", {"text": "before"})),
         calls(("shell", {"command": kill}), ("tools_count", {"text": "beside"}), text="now the shell"),
         Reply(text="done at last"),
     )
     process = start("run", "w.nika.yaml", "--format", "jsonl")
+    (folder / "pid").write_text(str(process.pid))
     process.communicate(timeout=60)
     assert process.returncode == -9
     assert len(house.calls) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -28,9 +30,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def settings(folder: Path) -> dict[str, str]:
+    return {"NIKA_PLUGINS_BLOCK": "secret_sources:keyring", "NIKA_SECRETS_DIR": str(folder / "secrets")}
+
+
 def call(folder: Path, *arguments: object, **environ: str) -> Any:
-    block = {"NIKA_PLUGINS_BLOCK": "secret_sources:keyring", "NIKA_SECRETS_DIR": str(folder / "secrets")}
-    return call_nika(*arguments, folder=folder, environ={**block, **environ})
+    return call_nika(*arguments, folder=folder, environ={**settings(folder), **environ})
 
 
 def kept(folder: Path) -> str:
@@ -41,14 +46,19 @@ def kept(folder: Path) -> str:
 def test_a_killed_run_fetches_anew_and_no_output_of_the_program_shows_a_secret(folder: Path) -> None:
     tasks = [
         {"id": "first", "shell": {"command": 'printf %s "$T" | rev', "env": {"T": "${secret.token}"}}},
-        {"id": "killed", "shell": "echo {{first}} >/dev/null; test -e go || { touch go; kill -9 $PPID; sleep 20; }"},
+        {
+            "id": "killed",
+            "shell": "echo {{first}} >/dev/null; test -e go || { touch go; kill -9 $(cat pid); sleep 20; }",
+        },
         {"id": "shows", "shell": {"argv": ["sh", "-c", 'echo "$0 $T"; echo "$T" >&2', "{{killed}}x {{first}}"]}},
     ]
     tasks[2]["shell"]["env"] = {"T": "${secret.token}"}
     tasks.append({"id": "fails", "onError": "continue", "shell": {"argv": ["ls", "/no/${secret.token}/{{shows}}"]}})
     (folder / "w.nika.yaml").write_text(json.dumps({"tasks": tasks}))
 
-    assert call(folder, "run", "w.nika.yaml", "-v").returncode == -9
+    program = ["sh", "-c", 'echo $$ > pid; exec "$0" -m nika_core run w.nika.yaml -v', sys.executable]
+    killed = subprocess.run(program, cwd=folder, env={**os.environ, **settings(folder)}, timeout=60, check=False)
+    assert killed.returncode == -9
     assert TOKEN not in kept(folder)
     (folder / "secrets" / "token").write_text(ROTATED)
     resumed = call(folder, "resume", "last", "--format", "json", "-v")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -100,8 +101,10 @@ async def test_it_and_the_run_end_together(sh: Any) -> None:
     for process in results:
         process.stdin.write(b"up\n")
         assert await process.stdout.readline() == b"up\n"
+    gone = os.pidfd_open(found.pid)
     assert await sweep("guarded") == 4
-    assert process_table().look(found.pid) is None
+    assert select.select([gone], [], [], 60)[0]
+    os.close(gone)
     for process in results:
         assert await process.wait() < 0
         process.close()
