@@ -74,13 +74,14 @@ def lock_plugins(*, check: bool = False, **options: Unpack[WorkspaceOptions]) ->
         RefusedError: something that is installed cannot be locked, such as an editable installation.
     """
     workspace = open_workspace(None, options)
-    records = workspace.installed.usable()
+    records = workspace.installed.allowed()
     path = workspace.project_folder / LOCK_NAME
-    entries = lock_of(records)
     if check:
         require_lock(path, records)
     else:
         refuse_faults(records)
+    entries = lock_of(records)
+    if not check:
         write_lock(path, entries)
     return path, len(entries)
 

@@ -192,7 +192,7 @@ class Workspace:
         `nika.lock` and something else is installed.
         """
         refuse_unknown_kinds(self._policy)
-        usable = [record for record in self.installed.usable() if record.plugin is None]
+        allowed = [record for record in self.installed.allowed() if record.plugin is None]
         lock = self.project_folder / LOCK_NAME
         requiring = next((each for each in self.organization if each.lock_required), None)
         if requiring is not None and not os.path.lexists(lock):
@@ -201,7 +201,7 @@ class Workspace:
                 f"{requiring.path} requires a lock of the plugins, and there is no {lock}",
                 hint="check what is installed, and write it: nika plugins lock",
             )
-        require_lock(lock, usable)
+        require_lock(lock, allowed)
         self.installed.on_secret = self.masker.add
         return self.installed
 

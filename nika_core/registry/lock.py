@@ -38,14 +38,15 @@ class Locked:
 
 def locked(files: InstalledFiles) -> Locked:
     """Return what is locked of an installed distribution."""
-    distribution = files.distribution
-    return Locked(distribution.name, distribution.version, files.digest())
+    return Locked(files.name, files.version, files.digest())
 
 
 def installed_files(records: Iterable[PluginRecord]) -> list[InstalledFiles]:
     """Return what to lock, by name: the kernel, and every distribution of these offers."""
     modules: dict[str, set[str]] = {_kernel_folder(): set()}
     for record in records:
+        if record.fault:
+            continue
         modules.setdefault(record.folder, set()).add(record.module)
     files = [InstalledFiles(Path(folder), tuple(sorted(named))) for folder, named in modules.items()]
     return sorted(files, key=lambda each: each.folder.name.lower())
@@ -64,12 +65,14 @@ def _kernel_folder() -> str:
 
 def faults(records: Iterable[PluginRecord]) -> list[str]:
     """Return what of these offers no lock can vouch for, a sentence each."""
+    records = tuple(records)
     folders = metadata_folders(map(folder_of, installed()))
+    unreadable = {
+        record.folder: f"{record.origin} cannot be used: {record.fault}" for record in records if record.fault
+    }
     return [
-        f"{files.distribution.name} {files.distribution.version} {fault}"
-        for files in installed_files(records)
-        for fault in files.faults(folders)
-    ]
+        f"{files.name} {files.version} {fault}" for files in installed_files(records) for fault in files.faults(folders)
+    ] + list(unreadable.values())
 
 
 def write_lock(path: Path, entries: Iterable[Locked]) -> None:
@@ -112,7 +115,7 @@ def read_lock(path: Path) -> dict[str, Locked] | None:
 def differences(wanted: Mapping[str, Locked], records: Iterable[PluginRecord]) -> list[str]:
     """What is installed (and may be loaded) other than the lock says, a sentence each."""
     records = tuple(records)
-    files = {each.distribution.name: each for each in installed_files(records)}
+    files = {each.name: each for each in installed_files(records)}
     differing = []
     for name in sorted(wanted.keys() | files.keys(), key=str.lower):
         was, now = wanted.get(name), locked(files[name]) if name in files else None

@@ -7,6 +7,8 @@ may come from anything but a folder (a zip file, an egg, another finder), that l
 from __future__ import annotations
 
 import os
+import re
+import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from importlib.machinery import PathFinder
@@ -14,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 DISTRIBUTION_INFO: Final = (".dist-info", ".egg-info")
 _USUAL_FINDERS: Final = ("importlib_metadata", "importlib.metadata")
+_MAX_CHARACTERS: Final = 1 << 26  # of one file of metadata; RECORD of a large distribution has some millions
 
 
 class Point(NamedTuple):
@@ -59,16 +62,19 @@ class Folder:
         self._path = path
 
     def read_text(self, filename: str) -> str | None:
-        """Return one of its metadata files; None if it is missing or cannot be read.
+        """Return one of its metadata files; None if it is missing, no regular file, or cannot be read.
 
         Bytes that are not UTF-8 become lone surrogates.
         """
         path = f"{self._path}/{filename}"
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  # pathlib costs as much again
-                return file.read()
+            with open(path, encoding="utf-8", errors="surrogateescape", opener=_open) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return None
+                text = file.read(_MAX_CHARACTERS + 1)
         except OSError:
             return None
+        return text if len(text) <= _MAX_CHARACTERS else None
 
     @property
     def folder(self) -> str:
@@ -104,6 +110,10 @@ class Folder:
 
     def _header(self, wanted: str) -> str:
         return header(self.read_text("METADATA") or self.read_text("PKG-INFO") or "", wanted)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would block
 
 
 def header(text: str, wanted: str) -> str:
@@ -147,6 +157,8 @@ def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) ->
 def _all_offers(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
     for distribution in distributions:
         path = folder_of(distribution)
+        if os.path.isdir(path):  # noqa: PTH112  # as above
+            distribution = Folder(path)  # importlib_metadata's own waits for ever at a named pipe
         folder = os.path.basename(path)  # noqa: PTH119  # as above
         if folder.startswith("~"):  # what pip leaves behind when it cannot remove something
             continue
@@ -179,14 +191,20 @@ def _name_and_version(distribution: Distribution) -> tuple[str, str]:
 
 
 def _require_own_name(folder: str, name: str) -> None:
-    """Raise ValueError if a `.dist-info` has another name than the distribution that it describes."""
-    if folder.endswith(".dist-info") and normal_name(folder.partition("-")[0]) != normal_name(name):
+    """Raise ValueError if a folder of metadata has another name than the distribution that it describes."""
+    if claimed_name(folder) not in {"", normal_name(name)}:
         raise ValueError(f"it claims to be '{name}', but its folder is {folder}")
 
 
 def normal_name(name: str) -> str:
     """Return a distribution's name in the form in which names are compared."""
-    return name.lower().replace("_", "-").replace(".", "-")
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def claimed_name(folder: str) -> str:
+    """Return the normalized name in the name of a folder of metadata, such as `acme-1.0.dist-info`; "" for others."""
+    stem, dot, suffix = folder.rpartition(".")
+    return normal_name(stem.partition("-")[0]) if dot and f".{suffix.lower()}" in DISTRIBUTION_INFO else ""
 
 
 def _require_utf8(text: str, filename: str) -> None:

@@ -162,7 +162,11 @@ class Registry:
 
     def usable(self) -> list[PluginRecord]:
         """Every offer that the lists allow and whose metadata can be read, whether or not it gets its word."""
-        return [record for record in self._records if record not in self._blocked and not record.fault]
+        return [record for record in self.allowed() if not record.fault]
+
+    def allowed(self) -> list[PluginRecord]:
+        """Every offer that the lists allow, those whose metadata cannot be read included."""
+        return [record for record in self._records if record not in self._blocked]
 
     # -- what they bring
 

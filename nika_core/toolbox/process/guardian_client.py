@@ -6,11 +6,9 @@ import asyncio
 import atexit
 import contextlib
 import errno
-import hashlib
 import itertools
 import marshal
 import os
-import secrets
 import socket
 import sys
 import threading
@@ -22,6 +20,7 @@ from typing import Any, Final
 from nika_core.errors import TaskError
 from nika_core.toolbox.process import guardian as protocol
 from nika_core.toolbox.process.leaders import GuardedLeader
+from nika_core.toolbox.process.tags import is_of_run, tag_of
 
 _READY_SECONDS: Final = 30.0  # on a machine under heavy load
 _STARTS: Final = 16  # unanswered at a time: the descriptors on their way are limited
@@ -35,24 +34,6 @@ _forker = 0  # the pid of the process that forks guardians
 _guardians: dict[str, list[Guardian]] = {}
 _notices: dict[str, str] = {}  # run -> why it has no guardian
 _unavailable = ""
-_calls = itertools.count(secrets.randbits(protocol.CALL_BITS))
-
-
-def tag_of(run_id: str) -> int:
-    """Return the tag of a run's guardian; those of its processes differ in the lowest bits."""
-    digest = hashlib.blake2b(run_id.encode("utf-8", "replace"), digest_size=5).digest()
-    return int.from_bytes(digest, "little") << protocol.CALL_BITS
-
-
-def new_tag(run_id: str) -> int:
-    """Return a tag for a process of a run and all that it starts."""
-    most = (1 << protocol.CALL_BITS) - 1
-    return tag_of(run_id) | (1 + next(_calls) % most)
-
-
-def is_of_run(tag: int, run_tag: int) -> bool:
-    """Return whether a tag belongs to a run."""
-    return tag >> protocol.CALL_BITS == run_tag >> protocol.CALL_BITS
 
 
 async def guardian_of(run_id: str) -> Guardian | None:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from nika_core.toolbox.process.family import GRACE, KILL_SECONDS, note_session, reap_strays
-from nika_core.toolbox.process.guardian_client import end_guardians, is_of_run, tag_of, why_unguarded
+from nika_core.toolbox.process.guardian_client import end_guardians, why_unguarded
 from nika_core.toolbox.process.table import MARK, Seen, Table, descendants, process_table
+from nika_core.toolbox.process.tags import is_of_run, tag_of
 
 __all__ = ["marked", "sweep", "why_unguarded"]
 

@@ -58,6 +58,7 @@ _GIT: Final[Mapping[str, tuple[str, str]]] = {
     "daemon": ("data*", "--access-hook:shell"),
     "init": ("data*", "--template:file"),
 }
+_REMOTES: Final = frozenset({"clone", "fetch", "pull", "push", "ls-remote", "remote"})  # and `submodule`, as `pull`
 _GIT_GLOBAL: Final = (
     "-c:setting --config-env:setting --exec-path?:file -C:data --git-dir:data --work-tree:data --namespace:data"
 )
@@ -117,6 +118,10 @@ def _git(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> I
     operands, options = _GIT.get(text, ("data*", ""))
     described = grammar(operands, operands, options, "" if text in {"bisect", "submodule"} else "permutes")
     yield from judge.program(f"git {text}", described, arguments, stdin)
+    if text in _REMOTES:
+        led = [word for word in arguments if word.led_by_value]
+        why = "a repository `ext::COMMAND` is a command, if `protocol.ext.allow` says so; write https:// before it"
+        yield from judge.report(led, why, fatal=False)
 
 
 def _git_config(judge: Evaluators, words: Sequence[Word]) -> Iterator[Finding]:
