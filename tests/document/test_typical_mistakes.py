@@ -8,6 +8,7 @@ import pytest
 
 from nika_core import codes
 from nika_core.document import load_workflow
+from nika_core.document.reading import workflow_schema
 from nika_core.model.limits import Limits
 
 TASKS = "tasks:\n- id: a\n  shell: date\n"
@@ -138,3 +139,11 @@ def test_a_broken_task_stays_known_to_the_others(load: Callable[..., Any]) -> No
         "tasks:\n- {id: a, shell: x, nix: 1}\n- {id: b, shell: 'echo {{a}} {{c}}'}\nflows:\n- {source: a, target: b}\n"
     )
     assert [problem.code for problem in loaded.problems] == [codes.UNKNOWN_KEY, codes.UNKNOWN_REFERENCE]
+
+
+def test_the_known_root_keys_are_named_in_the_order_of_the_language(load: Callable[..., Any]) -> None:
+    (problem,) = load("tasks: [{id: a, shell: date}]\nqqqqqq: 1\n").problems
+    known = problem.hint.removeprefix("known here: ").split(", ")
+    assert known[: len(workflow_schema.ROOT)] == list(
+        workflow_schema.ROOT
+    )  # not of a set: that changes with each start

@@ -221,9 +221,10 @@ class WorkflowReader:
         return sections
 
     @property
-    def _keys(self) -> Collection[str]:
-        """The root keys that are the kernel's."""
-        return workflow_schema.ROOT.keys() - (workflow_schema.NOT_INNER if self.outer is not None else ())
+    def _keys(self) -> list[str]:
+        """The root keys that are the kernel's, in the order in which messages name them."""
+        refused = workflow_schema.NOT_INNER if self.outer is not None else ()
+        return [key for key in workflow_schema.ROOT if key not in refused]
 
     def _add_unknown_key(self, key: str) -> None:
         if key in workflow_schema.NOT_INNER:
