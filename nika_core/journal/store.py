@@ -18,6 +18,7 @@ from nika_core.journal.locks import hold_lock
 from nika_core.journal.patience import Patience, PatientConnection, is_held
 from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private
 from nika_core.model.files import require_regular_files, size_of
+from nika_core.model.named_files import require_own
 
 VERSION: Final = 3
 APPLICATION: Final = 0x4E494B41  # "NIKA"
@@ -153,7 +154,7 @@ class Store:
 
     def _make_private(self) -> None:
         """Make the folder and the database this user's alone: prompts and outputs are in them. Raises OSError."""
-        self._require_no_links()
+        self._require_ours()
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         make_private(PRIVATE_FOLDER, self.folder, self.blobs.folder, self.locks, self.folder / "runs")
         require_regular_files(*self._files())
@@ -161,8 +162,12 @@ class Store:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
         make_private(PRIVATE_FILE, *self._files(), self.folder / ".gitignore", self.locks / "journal.lock")
 
-    def _require_no_links(self) -> None:
-        """Raise OSError if something here is a link: the author of the folder would decide what is read and written."""
+    def _require_ours(self) -> None:
+        """Raise OSError or FileError if something here is a link, or another user's: they would decide what is read
+        and written, and could read it, too.
+        """
+        for path in (self.folder, *self._files()):
+            require_own(path)
         for path in (self.folder, *self._files(), self.blobs.folder, self.locks, self.folder / "runs"):
             if path.is_symlink():
                 raise OSError(errno.ELOOP, f"{path} is a link, and none is followed here; remove it")
@@ -198,7 +203,7 @@ class Store:
         raise AssertionError("one of them was returned or has raised")
 
     def _connect(self, mode: str) -> PatientConnection:
-        self._require_no_links()
+        self._require_ours()
         require_regular_files(*self._files())  # SQLite waits for pipes
         connection = PatientConnection.open(f"{self.path.resolve().as_uri()}?{mode}", self.patience, uri=True)
         connection.text_factory = _AS_TEXT

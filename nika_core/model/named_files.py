@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
+from nika_core import codes
 from nika_core.model.files import FileError
 from nika_core.model.project import FILE_NAME
 
@@ -15,14 +17,46 @@ def find_project(start: Path) -> Path | None:
     The root of a repository and the home directory are the last ones: what is above may be anybody's.
     """
     start = start.absolute()
-    home = os.path.expanduser("~")  # noqa: PTH111  # `Path.home` raises where there is none
+    home = os.path.realpath(os.path.expanduser("~"))  # noqa: PTH111  # `Path.home` raises where there is none
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
         if os.path.lexists(candidate):  # what is not a file is refused, not skipped: its settings may narrow
             return candidate
-        if str(folder) == home or os.path.lexists(folder / ".git"):
+        if os.path.realpath(folder) == home or os.path.lexists(folder / ".git"):
             return None
     return None
+
+
+def require_own(path: Path) -> None:
+    """Raise FileError if a file, a folder, or the link to it belongs neither to this user nor to root. Opens nothing.
+
+    For what no user has named, but that is looked for under a name, and rules what is done: whoever may write to a
+    folder that is shared could put it there. What does not exist belongs to nobody.
+    """
+    if os.name != "posix":
+        return
+    for status in (os.lstat, os.stat):
+        try:
+            owner = status(path).st_uid
+        except (OSError, ValueError):
+            return
+        if owner not in (os.geteuid(), 0):
+            raise FileError(
+                path,
+                f"belongs to another user ({_user(owner)}), and is not used",
+                code=codes.UNTRUSTED_FOLDER,
+                hint=f"if you trust what is in it, make it yours: chown {_user(os.geteuid())} "
+                f"{shlex.quote(str(path))}; else remove it, or work in a folder that is not below it",
+            )
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def require_inside(path: Path, *folders: Path) -> None:

@@ -81,10 +81,12 @@ class OutputSpec:
     Attributes:
         format: `text`; `json`: the output is parsed; `lines`: a text is the list of its lines that are not empty.
         schema: the JSON Schema that a JSON output is checked against; None: any JSON.
+        schema_file: the file that the schema was read from, relative to the workflow's folder; "": it is written out.
     """
 
     format: str = "text"
     schema: JsonObject | None = None
+    schema_file: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         ToolResultPart,
         ToolSpec,
     )
-    from nika_core.model.named_files import named_file
+    from nika_core.model.named_files import named_file, require_own
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
@@ -186,7 +186,7 @@ _LAZY: Final = {
         "read_text",
         "text_of",
     ),
-    "nika_core.model.named_files": ("named_file",),
+    "nika_core.model.named_files": ("named_file", "require_own"),
     "nika_core.model.importing": ("import_in_thread",),
     "nika_core.model.input_values": ("input_spec",),
     "nika_core.model.nearest": ("nearest",),
@@ -324,6 +324,7 @@ __all__ = [
     "read_json",
     "read_path",
     "read_text",
+    "require_own",
     "shorten",
     "shorten_start",
     "text_of",

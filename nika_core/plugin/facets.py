@@ -313,6 +313,16 @@ class Facets:
         """
         raise NotImplementedError(f"a keyword with rendered fields needs `Facets.render`: {field}")
 
+    def tool_files(self, reference: str, payload: Payload) -> Sequence[Path]:
+        """Return the files from which the tools of an entry of `allowedTools` are described: `nika plan` lists them.
+
+        The default: none.
+
+        Args:
+            reference, payload: as for `check_tool`.
+        """
+        return ()
+
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
         """Return the tools that `allowedTools: [word::reference]` stands for: "" for the word alone, `*` for all.
 

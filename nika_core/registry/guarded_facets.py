@@ -128,10 +128,16 @@ class GuardedFacets(Facets):
         return found
 
     def files(self, payload: Payload) -> Sequence[Path]:
-        found = self._ask("files", lambda: tuple(self._own.files(payload)))
+        return self._paths("files", lambda: tuple(self._own.files(payload)))
+
+    def tool_files(self, reference: str, payload: Payload) -> Sequence[Path]:
+        return self._paths("tool_files", lambda: tuple(self._own.tool_files(reference, payload)))
+
+    def _paths(self, name: str, ask: Callable[[], Sequence[Any]]) -> Sequence[Path]:
+        found = self._ask(name, ask)
         for each in found:
             if not isinstance(each, Path):
-                raise self._wrong("files", each, "Path")
+                raise self._wrong(name, each, "Path")
         return found
 
     def sections(self, payload: Payload) -> Mapping[str, Json]:

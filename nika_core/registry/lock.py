@@ -15,7 +15,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.errors import Place, RefusedError, UsageError
 from nika_core.model.files import FileError, read_json, require_regular_files
-from nika_core.model.named_files import require_inside
+from nika_core.model.named_files import require_inside, require_own
 from nika_core.registry.installed_files import InstalledFiles, metadata_folders
 from nika_core.registry.metadata import folder_of, installed
 from nika_core.registry.scan import PluginRecord
@@ -89,11 +89,14 @@ def write_lock(path: Path, entries: Iterable[Locked]) -> None:
 def read_lock(path: Path) -> dict[str, Locked] | None:
     """Return the entries of the lock by distribution; None if there is no lock. Raises UsageError."""
     try:
+        require_own(path)
         require_inside(path)
         found: Any = read_json(path)
     except FileError as error:
         if error.missing:
             return None
+        if error.code == codes.UNTRUSTED_FOLDER:
+            raise RefusedError(error.code, error.message, hint=error.hint, place=error.place) from None
         message = f"{path} is not a lock of plugins: it {error.reason}"
         raise UsageError(message, code=codes.PLUGIN_LOCK, hint=_REWRITE, place=error.place) from None
     try:

@@ -70,6 +70,46 @@ def test_no_function_of_a_file_outside_is_read(nika: Nika, write: Write, folder:
         assert "lies outside the workflow's folder" in done.err
 
 
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+@pytest.mark.parametrize("module", ["out.module", "out", "sub.out.module"])
+@pytest.mark.parametrize(
+    "task", ["{id: a, function: 'MODULE::f'}", "{id: a, agent: hi, allowedTools: ['function::MODULE::f']}"]
+)
+def test_no_module_is_found_through_a_link_that_leads_out(
+    nika: Nika, write: Write, folder: Path, command: str, module: str, task: str
+) -> None:
+    for name in ("outside/__init__.py", "outside/module.py"):
+        write(name, f"import pathlib\npathlib.Path({str(folder / 'harmed')!r}).touch()\ndef f(): pass\n")
+    write("project/sub/x.txt", "x")
+    (folder / "project" / "out").symlink_to(folder / "outside")
+    (folder / "project" / "sub" / "out").symlink_to(folder / "outside")
+    write("project/w.nika.yaml", BLOCK + f"tasks:\n  - {task.replace('MODULE', module)}\n")
+    done = nika(command, "project/w.nika.yaml")
+    assert done.code == 2, done.out
+    assert "lies outside" in done.err
+    assert not (folder / "harmed").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside/secrets.py", "OUTSIDE/secrets.py", "out/secrets.py"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "{id: a, function: 'NAME::f'}",
+        "{id: a, agent: hi, allowedTools: ['function::NAME::f']}",
+        "{id: a, agent: hi, disallowedTools: ['function::NAME::f']}",
+    ],
+)
+def test_a_hint_names_no_file_outside(nika: Nika, write: Write, folder: Path, task: str, name: str) -> None:
+    write("outside/secret.py", "def f(): pass\n")
+    write("project/x.txt", "x")
+    (folder / "project" / "out").symlink_to(folder / "outside")
+    name = name.replace("OUTSIDE", str(folder / "outside"))
+    write("project/w.nika.yaml", BLOCK + f"tasks:\n  - {task.replace('NAME', name)}\n")
+    done = nika("validate", "project/w.nika.yaml")
+    assert done.code == 2
+    assert "secret.py" not in done.out + done.err
+
+
 def test_servers_are_not_read_by_a_link_that_leads_out(nika: Nika, write: Write, folder: Path) -> None:
     write("servers.json", '{"mcpServers": {"x": {"command": "true"}}}')
     write("project/w.nika.yaml", "tasks:\n  - {id: a, mcp: x::y}\n")
@@ -115,7 +155,10 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
 def test_a_plan_names_every_file_that_a_task_reads_or_sends_to_a_model(nika: Nika, write: Write) -> None:
     for name in ("system.md", "own.md", "skill.md", "prompt.md", "notes.txt"):
         write(name, "text")
-    write("f.py", "def f():\n    return 1\n")
+    for name in ("f.py", "tool.py", "asked.py", "every.py"):
+        write(name, "def f():\n    return 1\n")
+    write("schema.json", '{"type": "object"}')
+    write("inner.nika.yaml", "tasks: [{id: a, set: 1}]\n")
     write(
         "w.nika.yaml",
         """\
@@ -125,6 +168,12 @@ def test_a_plan_names_every_file_that_a_task_reads_or_sends_to_a_model(nika: Nik
           - {id: second, agent: {prompt: hi, systemPromptFile: own.md, skills: [skill.md]}}
           - {id: third, llm: {prompt: hi, attach: [notes.txt]}}
           - {id: fourth, function: "f.py::f"}
+          - {id: fifth, llm: hi, output: {format: json, schema: schema.json}}
+          - {id: sixth, workflow: inner.nika.yaml}
+          - id: seventh
+            subagent: {prompt: hi, systemPrompt: s}
+            allowedTools: ["function::tool.py::f", "function::every.py::*", "function::asked.py::f", shell]
+            askTools: ["function::asked.py::f"]
         """,
     )
     planned = nika("plan", "w.nika.yaml", "--format", "json")
@@ -137,4 +186,7 @@ def test_a_plan_names_every_file_that_a_task_reads_or_sends_to_a_model(nika: Nik
     assert sorted(files["second"]) == ["own.md", "skill.md"]
     assert sorted(files["third"]) == ["notes.txt", "system.md"]
     assert "f.py" in " ".join(files["fourth"])
+    assert sorted(files["fifth"]) == ["schema.json", "system.md"]
+    assert files["sixth"] == ["inner.nika.yaml"]
+    assert sorted(files["seventh"]) == ["asked.py", "every.py", "tool.py"]
     assert "touches path: system.md" in nika("plan", "w.nika.yaml").out

@@ -261,6 +261,57 @@ def test_a_project_file_of_another_user_is_refused_with_3(nika: Nika, project: P
         assert "belongs to another user" in done.err
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("name", "command", "code"),
+    [
+        ("nika.lock", "validate", 3),
+        ("nika.lock", "run", 3),
+        (".mcp.json", "validate", 2),
+        (".mcp.json", "run", 2),
+        (".nika", "runs list", 2),
+        (".nika/journal.db", "runs list", 2),
+    ],
+)
+def test_what_is_looked_for_under_a_name_is_not_used_if_it_is_another_user_s(
+    nika: Nika, write: Write, folder: Path, name: str, command: str, code: int
+) -> None:
+    server = '{"command": "sh", "args": ["-c", "touch harmed"]}'
+    write("w.nika.yaml", "tasks:\n  - {id: a, mcp: 's::t'}\n")
+    write(".mcp.json", f'{{"mcpServers": {{"s": {server}}}}}')
+    write("nika.lock", '{"format": 2, "plugins": []}') if name == "nika.lock" else None
+    nika("run", "w.nika.yaml", "--mock")
+    os.chown(folder / name, 65534, -1)
+    done = nika(*command.split(), *(["w.nika.yaml"] if command != "runs list" else []))
+    assert done.code == code, done.err
+    assert "belongs to another user" in done.out + done.err
+    assert "chown root " in done.out + done.err
+    assert not (folder / "harmed").exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+def test_a_run_keeps_no_history_in_a_folder_of_another_user(nika: Nika, write: Write, folder: Path) -> None:
+    write("w.nika.yaml", "tasks: [{id: a, set: payroll}]\n")
+    (folder / ".nika").mkdir()
+    (folder / ".nika").chmod(0o777)
+    os.chown(folder / ".nika", 65534, -1)
+    done = nika("run", "w.nika.yaml")
+    assert done.code == 0
+    assert "belongs to another user" in done.err
+    assert not list((folder / ".nika").iterdir())
+
+
+def test_a_home_directory_that_is_a_link_is_the_last_one_looked_into(
+    nika: Nika, write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("nika.yaml", "limits: {maxShell: nonsense}\n")
+    write("homes/ada/flows/w.nika.yaml", "tasks: [{id: a, set: 1}]\n")
+    (folder / "link").symlink_to(folder / "homes" / "ada")
+    for home in ("link", "homes/ada/", "homes/../homes/ada"):
+        monkeypatch.setenv("HOME", f"{folder}/{home}")
+        assert nika("validate", "homes/ada/flows/w.nika.yaml").code == 0
+
+
 def test_the_fixture_for_pytest_trusts_a_folder_for_one_test(
     nika: Nika, project: Path, nika_trust: Callable[[Path], None]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -20,11 +19,11 @@ from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
 from nika_core.document.validation.synonyms import suggest_key
 from nika_core.document.yaml.nodes import Tree
-from nika_core.errors import Place, PluginError, Problem, ProblemsError, RefusedError
+from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError
 from nika_core.model.clock import Clock
 from nika_core.model.files import FileError
 from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.named_files import find_project, require_inside
+from nika_core.model.named_files import find_project, require_inside, require_own
 from nika_core.model.project import ModelPrice, Project
 from nika_core.plugin.fields import (
     BoundedFloat,
@@ -68,30 +67,6 @@ PROJECT: Final[dict[str, Any]] = {
 }
 
 
-def _require_own(path: Path) -> None:
-    """Raise RefusedError if a project file, or the link to it, belongs to somebody else: it rules what may be done."""
-    if os.name != "posix":
-        return
-    for found in (path.lstat(), path.stat() if path.exists() else path.lstat()):
-        if found.st_uid not in (os.geteuid(), 0):
-            raise RefusedError(
-                codes.UNTRUSTED_FOLDER,
-                f"{path} belongs to another user ({_user(found.st_uid)}), and is not read",
-                place=Place(str(path)),
-                hint=f"if you trust what is in it, make it yours: chown {_user(os.geteuid())} {path}; "
-                "else remove it, or run the workflow from a folder that is not below it",
-            )
-
-
-def _user(number: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
 def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | None = None) -> Project:
     """Return the project that `start` (a workflow file or a folder) belongs to; an empty one if there is no file.
 
@@ -104,7 +79,10 @@ def load_project(start: Path, limits: Limits | None = None, *, clock: Clock | No
     path = find_project(start)
     if path is None:
         return Project()
-    _require_own(path)
+    try:
+        require_own(path)
+    except FileError as error:
+        raise RefusedError(error.code, error.message, place=error.place, hint=error.hint) from None
     try:
         require_inside(path)
     except FileError as error:

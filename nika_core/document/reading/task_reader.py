@@ -316,7 +316,7 @@ class TaskReader:
 
     def _output(self, node: dict[Any, Any], fields: dict[str, Any], issues: list[ValidationIssue]) -> OutputSpec:
         format_ = fields.get("format") or "text"
-        schema = None
+        schema, written = None, None
         if "schema" in fields:
             written = node["output"]["schema"]
             schema = typed_tree(written)
@@ -338,4 +338,4 @@ class TaskReader:
                 self.deadline.check()
                 issue = schema_issue(schema)
                 issues.extend([issue] if issue else [])
-        return OutputSpec(format_, schema)
+        return OutputSpec(format_, schema, written if isinstance(written, str) else "")

@@ -17,6 +17,7 @@ from nika_core.plugin import (
     Category,
     Effect,
     Facets,
+    FileError,
     Json,
     JsonObject,
     Payload,
@@ -32,7 +33,7 @@ from nika_core.plugin import (
 )
 from nika_core.toolbox.paths import path_within
 from nika_keyword_function.reference import HOW, NODE_SUFFIXES, Reference, parse
-from nika_keyword_function.source import Function, read, read_node, why_unreadable
+from nika_keyword_function.source import Function, read, read_node, require_readable
 
 _MAX_TOOL_NAME: Final = 64
 _OMITTED: Final = "omitted"  # names of arguments that a model has not given; for rules
@@ -86,26 +87,32 @@ class FunctionFacets(Facets):
             reference = parse(text) if isinstance(text, str) else None
         except ValueError:
             return ()
-        path = reference.path(payload.folder) if reference else None
-        if path is None or reference is None:
+        return _own_source(reference, payload.folder)
+
+    def tool_files(self, reference: str, payload: Payload) -> Sequence[Path]:
+        """Return the file whose functions an entry of `allowedTools` stands for."""
+        where, _, name = reference.rpartition("::")
+        try:
+            return _own_source(parse(f"{where}::x" if name == "*" else reference), payload.folder)
+        except ValueError:
             return ()
-        own = reference.kind != "module" or path.absolute().is_relative_to(payload.folder.absolute())
-        return (path,) if own else ()
 
     def _check_file(self, payload: Payload, report: Report, reference: Reference) -> Path | None:
-        path = reference.path(payload.folder)
-        if path is not None:
-            reason = why_unreadable(path, None if reference.kind == "module" else payload.folder)
-            if reason is None:
+        try:
+            path = reference.path(payload.folder)
+            if path is not None:
+                require_readable(path, None if reference.kind == "module" else payload.folder)
                 return path
-            near = _near_file(payload.folder, reference.where)
+        except FileError as error:
+            what = "module" if reference.kind == "module" else "file"
             report(
-                f"the file {reference.where} {reason}",
+                f"the {what} {reference.where} {error.reason}",
                 payload.at("reference"),
                 code=codes.BAD_PAYLOAD,
-                hint=f"did you mean {near}?" if near else "paths are relative to the workflow's folder",
+                hint=_fix(error, reference, payload.folder),
             )
-        elif not reference.module_is_known(payload.folder):
+            return None
+        if not reference.module_is_known(payload.folder):
             report(
                 f"there is no module '{reference.where}' here",
                 payload.at("reference"),
@@ -225,13 +232,14 @@ def _chosen(reference: str, folder: Path) -> tuple[Reference, Sequence[Function]
 
 
 def _functions(reference: Reference, folder: Path) -> Mapping[str, Function]:
-    path = reference.path(folder)
     whole = f"{reference.where}::{reference.name}"
-    reason = "does not exist" if path is None else why_unreadable(path, None if reference.kind == "module" else folder)
-    if path is None or reason is not None:
-        near = _near_file(folder, reference.where)
-        hint = f"did you mean {near}?" if near else "paths are relative to the workflow's folder"
-        raise _no_tool(whole, f"{reference.where} {reason}", hint)
+    try:
+        path = reference.path(folder)
+        if path is None:
+            raise _no_tool(whole, f"{reference.where} does not exist", "install it, or name a file of Python")
+        require_readable(path, None if reference.kind == "module" else folder)
+    except FileError as error:
+        raise _no_tool(whole, f"{reference.where} {error.reason}", _fix(error, reference, folder)) from None
     try:
         return read_node(path) if reference.kind == "node" else read(path).functions
     except (SyntaxError, ValueError) as error:
@@ -305,6 +313,26 @@ def _check_arguments(payload: Payload, report: Report, function: Function, args:
 
 def _may_be(annotation: str, text: str) -> bool:
     return annotation not in _NUMBERS or re.fullmatch(_NUMBERS[annotation], text) is not None
+
+
+def _own_source(reference: Reference | None, folder: Path) -> Sequence[Path]:
+    """Return the source that a reference means, if it is a file or a module of the workflow's folder."""
+    try:
+        path = reference.path(folder) if reference else None
+    except FileError:
+        return ()
+    if path is None or reference is None:
+        return ()
+    own = reference.kind != "module" or path.absolute().is_relative_to(folder.absolute())
+    return (path,) if own else ()
+
+
+def _fix(error: FileError, reference: Reference, folder: Path) -> str:
+    """Return what to do about a source that cannot be read. Only the folder of a missing file is looked into."""
+    near = _near_file(folder, reference.where) if error.missing else None
+    if near:
+        return f"did you mean {near}?"
+    return (not error.missing and error.hint) or "paths are relative to the workflow's folder"
 
 
 def _near_file(folder: Path, where: str) -> str | None:

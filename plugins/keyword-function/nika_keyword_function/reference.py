@@ -10,6 +10,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
 
+from nika_core.plugin import named_file
+
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 NODE_SUFFIXES: Final = frozenset({".js", ".mjs", ".ts"})
 
@@ -23,7 +25,12 @@ class Reference:
     name: str
 
     def path(self, folder: Path) -> Path | None:
-        """Its source; None for a module that is not found, or that has no source."""
+        """Its source; None for a module that is not found, or that has no source.
+
+        Raises:
+            FileError: it is a module of this folder, and a link leads from it out of the workflow's folder and its
+                project. Nothing outside was looked at.
+        """
         if self.kind != "module":
             return folder / self.where
         spec = self._spec(folder)
@@ -34,7 +41,7 @@ class Reference:
         return self.where.partition(".")[0] in sys.builtin_module_names or self._spec(folder) is not None
 
     def _spec(self, folder: Path) -> ModuleSpec | None:
-        places: list[str] = [str(folder), *sys.path]
+        places: list[str] = [str(folder.absolute()), *sys.path]
         parts = self.where.split(".")
         spec = None
         for number, _ in enumerate(parts, 1):
@@ -42,6 +49,10 @@ class Reference:
                 spec = PathFinder.find_spec(".".join(parts[:number]), places)
             except (ImportError, ValueError, OSError):
                 return None
+            if spec is not None:
+                for place in (spec.origin or "", *(spec.submodule_search_locations or ())):
+                    if Path(place).is_relative_to(folder.absolute()):
+                        named_file(folder, os.path.relpath(place, folder))
             if spec is None or number == len(parts):
                 break
             if spec.submodule_search_locations is None:  # no package: what is below it, only it knows (os.path)

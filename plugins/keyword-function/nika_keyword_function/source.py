@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from nika_core.plugin import FileError, Json, JsonObject, named_file, open_file, read_file
+from nika_core.plugin import Json, JsonObject, named_file, open_file, read_file
 
 _MAX_SOURCE_BYTES: Final = 5 * 1024 * 1024
 _SIMPLE: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null"}
@@ -72,19 +72,15 @@ class Module:
     open: bool
 
 
-def why_unreadable(path: Path, folder: Path | None = None) -> str | None:
-    """Return why a file cannot be a module's source, to be put after its name; None if it can be read.
+def require_readable(path: Path, folder: Path | None = None) -> None:
+    """Raise FileError if a file cannot be a module's source.
 
     Args:
         folder: the workflow's folder, if the workflow names the file; it must not lead out of it and its project.
     """
-    try:
-        if folder is not None:
-            named_file(folder, os.path.relpath(path, folder))
-        open_file(path, _MAX_SOURCE_BYTES).close()
-    except FileError as error:
-        return error.reason
-    return None
+    if folder is not None:
+        named_file(folder, os.path.relpath(path, folder))
+    open_file(path, _MAX_SOURCE_BYTES).close()
 
 
 def read(path: Path) -> Module:

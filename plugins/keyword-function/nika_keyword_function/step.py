@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, codes
+from nika_core.plugin import Category, FileError, Json, JsonObject, StepContext, StepOutput, TaskError, codes
 from nika_core.toolbox.process import ProcessResult, run
 from nika_keyword_function.reference import HOW, Reference, parse
-from nika_keyword_function.source import why_unreadable
+from nika_keyword_function.source import require_readable
 
 _HERE: Final = Path(__file__).parent
 _HEAD_BYTES: Final = 8 * 1024
@@ -107,14 +107,18 @@ def _resolve(text: str, folder: Path) -> tuple[Reference, Path | None]:
         reference = parse(text)
     except ValueError as error:
         raise TaskError(str(error), category=Category.CONFIG, code=codes.BAD_PAYLOAD, hint=HOW) from None
-    if reference.kind == "module":
-        return reference, None
-    path = (folder / reference.where).absolute()
-    reason = why_unreadable(path, folder)
-    if reason is not None:
+    try:
+        if reference.kind == "module":
+            reference.path(folder)
+            return reference, None
+        path = (folder / reference.where).absolute()
+        require_readable(path, folder)
+    except FileError as error:
         raise TaskError(
-            f"the file {reference.where} {reason}", category=Category.CONFIG, hint=f"the folder is {folder}"
-        )
+            f"the {'module' if reference.kind == 'module' else 'file'} {reference.where} {error.reason}",
+            category=Category.CONFIG,
+            hint=f"the folder is {folder}",
+        ) from None
     return reference, path
 
 

@@ -16,7 +16,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.plugin import Category, FileError, Json, Place, TaskError, codes, json_of, named_file, read_file
+from nika_core.plugin import (
+    Category,
+    FileError,
+    Json,
+    Place,
+    TaskError,
+    codes,
+    json_of,
+    named_file,
+    read_file,
+    require_own,
+)
 
 FILE: Final = ".mcp.json"
 SECTION: Final = "mcpServers"
@@ -100,6 +111,7 @@ def declared(section: Json, folder: Path) -> Declared:
 def _from_file(folder: Path) -> Mapping[str, Server]:
     path = folder / FILE
     try:
+        require_own(path)
         return _parsed(path, read_file(named_file(folder, FILE), _MAX_FILE))
     except FileError as error:
         if error.missing:
