@@ -16,6 +16,19 @@ _PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
 # What encoders leave as it is: Python's two defaults, `encodeURIComponent`, and a URL's path.
 _SAFE: Final = ("", "/", "!'()*", "!$&'()*+,;=:@/")
 _URL_SAFE: Final = str.maketrans("+/", "-_")
+_NESTED: Final = 3  # JSON strings within each other
+_NUMBERED: Final = ("", "<>&", "<>&'", "<>&'+`\"")  # written as `\u003c` in JSON: by nobody, Go, PHP, .NET
+_DIGITS: Final = re.compile(r"\\u[0-9a-f]{4}")
+_HTML_QUOTES: Final = (
+    {"'": "&#x27;", '"': "&quot;"},
+    {"'": "&#39;", '"': "&#34;"},
+    {"'": "&#39;", '"': "&quot;"},
+    {"'": "&#039;", '"': "&quot;"},
+    {"'": "&apos;", '"': "&quot;"},
+)
+_NOT_A_WORD: Final = re.compile(
+    r"[^\w@%+=:,./~\u0080-\U0010ffff-]|\A~"
+)  # what a shell's `%q` writes a backslash before
 _GROUPED: Final = 3  # characters by which forms are grouped in a pattern
 
 
@@ -26,9 +39,9 @@ def forms_of(value: str) -> Iterator[str]:
     for part in {value, stripped, *map(str.strip, stripped.splitlines())}:
         if len(part) < MIN_LENGTH:
             continue
-        yield part
-        yield from _escaped(part)
-        yield from _percent_encoded(part)
+        for form in {part, *_escaped(part), *_percent_encoded(part)}:
+            # A program's output is often a string of JSON or of Python around it.
+            yield from (form, json.dumps(form)[1:-1], json.dumps(form, ensure_ascii=False)[1:-1], repr(form)[1:-1])
         encoded = part.encode("utf-8", "surrogatepass")
         yield from _base64(encoded)
         yield from (encoded.hex(), encoded.hex().upper())
@@ -51,21 +64,39 @@ def _alternatives(forms: Sequence[str], depth: int) -> str:
 
 
 def _escaped(text: str) -> Iterator[str]:
-    """Yield it as in a JSON string, in a JSON text within a JSON string, in Python's `repr`, and in HTML."""
+    """Yield it as programs write it in a JSON string, also within other JSON strings, in HTML, and quoted."""
     for ascii_only in (True, False):
-        once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        yield from (once, once.replace("/", "\\/"))
-        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
+        written = text
+        for _ in range(_NESTED):
+            written = json.dumps(written, ensure_ascii=ascii_only)[1:-1]
+            yield from (written, written.replace("/", "\\/"))
+        for numbered in _NUMBERED:
+            written = "".join(_in_json(character, numbered, ascii_only) for character in text)
+            yield from (written, _DIGITS.sub(lambda digits: digits[0].upper().replace("U", "u"), written))
     yield repr(text)[1:-1]
-    yield html.escape(text)
+    yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
+    yield html.escape(text, quote=False)
+    for quotes in _HTML_QUOTES:
+        written = html.escape(text, quote=False)
+        for character, entity in quotes.items():
+            written = written.replace(character, entity)
+        yield written
+    # In a shell (`set -x`, `printf %q`, `shlex.quote`), in SQL and YAML, in CSV.
+    yield from (text.replace("'", other) for other in ("'\\''", "'\"'\"'", "''"))
+    yield text.replace('"', '""')
+    yield _NOT_A_WORD.sub(r"\\\g<0>", text)
+
+
+def _in_json(character: str, numbered: str, ascii_only: bool) -> str:
+    return f"\\u{ord(character):04x}" if character in numbered else json.dumps(character, ensure_ascii=ascii_only)[1:-1]
 
 
 def _percent_encoded(text: str) -> Iterator[str]:
-    """Yield it as in a URL or a form, with capital and small hexadecimal digits."""
+    """Yield it as in a URL or a form, with capital and small hexadecimal digits, also within another URL."""
     text = text.encode("utf-8", "replace").decode()
     for encoded in (*(quote(text, safe=safe) for safe in _SAFE), quote_plus(text), quote_plus(text, safe="*")):
-        yield encoded
-        yield _PERCENT.sub(lambda digits: digits[0].lower(), encoded)
+        for written in (encoded, _PERCENT.sub(lambda digits: digits[0].lower(), encoded)):
+            yield from (written, written.replace("%", "%25"))
 
 
 def _base64(data: bytes) -> Iterator[str]:

@@ -7,11 +7,12 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-# C0 but tab and newline, DEL, C1, marks and overrides of direction, invisible ones, surrogates, tags; not the two
-# joiners, which the letters of some scripts and emoji need.
+# C0 but tab and newline, DEL, C1, marks and overrides of direction, invisible ones (blank letters among them),
+# surrogates, tags; not the joiners and the variation selectors that the letters of some scripts and emoji need.
 UNSAFE: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\ud800-\udfff\U000e0000-\U000e0fff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 _LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC).timestamp()  # in each time zone; what is later is shown as this

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
+import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -15,8 +20,25 @@ from hypothesis import strategies as st
 from nika_core.model.bounded import bound, shorten, shorten_start
 from nika_core.model.masking import Masker
 
-SECRETS = ("Zq9vLm3XtR7pWc5KbN2h", 'pa"ss/wörd &+x\\y', "hunter2-~(1)", "short1")
+SECRETS = ("Zq9vLm3XtR7pWc5KbN2h", 'pa"ss/wörd &+x\\y', "hunter2-~(1)", "short1", "it's <5\" & `7`>")
 SHORTEST_PIECE = 6
+
+
+def with_numbers(text: str, characters: str, *, upper: bool = False) -> str:
+    """Return a JSON string's content in which some characters are written by their number."""
+    text = "".join(f"\\u{ord(each):04x}" if each in characters else each for each in text[1:-1])
+    return re.sub(r"\\u....", lambda found: found[0].upper().replace("U", "u"), text) if upper else text
+
+
+@lru_cache
+def bash_quoted(secret: str) -> str:
+    """Return what `printf %q` makes of it."""
+    environ = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-c", 'printf %q "$1"', "-", secret], capture_output=True, text=True, check=True, env=environ
+    )
+    return done.stdout
+
 
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
@@ -34,6 +56,25 @@ FORMS: dict[str, Callable[[str], str]] = {
     "form of several fields": lambda secret: urlencode({"k": secret})[2:],
     "hex": lambda secret: secret.encode().hex(),
     "repr": lambda secret: repr(secret)[1:-1],
+    "bytes": lambda secret: repr(secret.encode())[2:-1],
+    "json in json in json": lambda secret: json.dumps(json.dumps(json.dumps(secret)))[7:-7],
+    "json of Go": lambda secret: with_numbers(json.dumps(secret, ensure_ascii=False), "<>&"),
+    "json of .NET": lambda secret: with_numbers(json.dumps(secret).replace('\\"', "\\u0022"), "<>&'+`", upper=True),
+    "a URL in a URL": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "small hexadecimal digits of a URL in a URL": lambda secret: quote(
+        re.sub("%..", lambda digits: digits[0].lower(), quote(secret, safe="")), safe=""
+    ),
+    "html": html.escape,
+    "html with decimal numbers": lambda secret: (
+        html.escape(secret, quote=False).replace("'", "&#39;").replace('"', "&#34;")
+    ),
+    "xml": lambda secret: html.escape(secret, quote=False).replace("'", "&apos;").replace('"', "&quot;"),
+    "text of html": lambda secret: html.escape(secret, quote=False),
+    "shell": lambda secret: secret.replace("'", "'\\''"),
+    "shlex": lambda secret: shlex.quote(secret).strip("'"),
+    **({"bash": bash_quoted} if shutil.which("bash") else {}),
+    "sql": lambda secret: secret.replace("'", "''"),
+    "csv": lambda secret: secret.replace('"', '""'),
 }
 
 

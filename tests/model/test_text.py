@@ -7,6 +7,7 @@ import pytest
 from nika_core.model.text import escape_unsafe, visible
 
 UNSAFE = "\x00\x07\x1b\x7f\x9b\u00ad\u061c\u200b\u200e\u202e\u2028\u2066\ufeff\U000e0041"
+UNSAFE += "\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\ufe00\ufe0d\uffa0\ufff0\ufff8\U0001bca0\U0001d173\U000e0100"
 
 
 @pytest.mark.parametrize("character", UNSAFE)
@@ -17,9 +18,9 @@ def test_an_unsafe_character_is_in_no_printed_form(character):
 
 
 def test_what_people_write_is_printed_as_it_is():
-    text = "a\tb\nné 漢字 می\u200cخواهم 👨\u200d👩"
+    text = "a\tb\nné 漢字 می\u200cخواهم 👨\u200d👩 ✔\ufe0f"
     assert escape_unsafe(text) == escape_unsafe(text, short=True) == text
-    assert visible(text) == "a b⏎né 漢字 می\u200cخواهم 👨\u200d👩"
+    assert visible(text) == "a b⏎né 漢字 می\u200cخواهم 👨\u200d👩 ✔\ufe0f"
 
 
 def test_each_form_says_which_character_it_was():
