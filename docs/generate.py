@@ -115,6 +115,7 @@ KINDS = {
 
 FILES = (
     "named_file",
+    "require_own",
     "read_file",
     "read_text",
     "read_json",

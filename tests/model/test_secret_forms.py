@@ -42,6 +42,8 @@ def bash_quoted(secret: str) -> str:
 
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
+    "a host": str.lower,
+    "a variable": str.upper,
     "json": lambda secret: json.dumps(secret)[1:-1],
     "json with its letters": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
     "json in json": lambda secret: json.dumps(json.dumps({"k": secret}))[11:-4],
