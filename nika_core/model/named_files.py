@@ -30,7 +30,7 @@ def find_project(start: Path) -> Path | None:
 def require_own(path: Path) -> None:
     """Raise FileError if a file, a folder, or the link to it belongs neither to this user nor to root. Opens nothing.
 
-    For what no user has named, but that is looked for under a name, and rules what is done: whoever may write to a
+    For what no user has named, but that is looked for under a name, and rules what is done: anybody who may write to a
     folder that is shared could put it there. What does not exist belongs to nobody.
     """
     if os.name != "posix":
