@@ -40,7 +40,8 @@ def forms_of(value: str) -> Iterator[str]:
         if len(part) < MIN_LENGTH:
             continue
         for form in {part, part.lower(), part.upper(), *_escaped(part), *_percent_encoded(part)}:
-            # Hosts and names of headers and variables change case. A program's output is often a string of JSON or of Python around it.
+            # Hosts and the names of headers and variables change case; a program's output is often a string of JSON or
+            # of Python around it.
             yield from (form, json.dumps(form)[1:-1], json.dumps(form, ensure_ascii=False)[1:-1], repr(form)[1:-1])
         encoded = part.encode("utf-8", "surrogatepass")
         yield from _base64(encoded)
