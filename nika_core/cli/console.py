@@ -32,6 +32,7 @@ def plain(text: str) -> str:
 
 
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+_COLOUR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 _colours = True
 
 
@@ -152,9 +153,15 @@ def masked(text: str) -> str:
 
 
 def print_message(text: str) -> None:
-    """Print a line for people to stderr; if it cannot be written, the work continues."""
+    """Print a line for people to stderr; if it cannot be written, the work continues.
+
+    The colours of `style` are kept; whatever else a terminal would act upon, such as the name of a file, is shown.
+    """
+    text = masked(text)
+    parts = _COLOUR.split(text) if coloured(sys.stderr) else [text]
+    safe = "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
     with suppress(OSError):
-        _write(sys.stderr, masked(text) + "\n")
+        _write(sys.stderr, safe + "\n")
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

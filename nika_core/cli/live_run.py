@@ -178,9 +178,9 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
     for task in result.tasks:
         stopped = task.state == "cancelled" and result.status is RunStatus.PAUSED
         if task.failure is not None and not stopped:
-            print_message(
-                f"  {places[task.id]}: {style(task.id, 'bold')} [{task.failure.code}] {plain(task.failure.message)}"
-            )
+            place = plain(str(places[task.id]))
+            message = f"[{task.failure.code}] {plain(task.failure.message)}"
+            print_message(f"  {place}: {style(task.id, 'bold')} {message}")
             if task.failure.hint:
                 print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
     for asked in result.questions:

@@ -204,7 +204,7 @@ def lock(
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
     path, count = nika.lock_plugins(check=check_only)
     if not check_only:
-        print_message(f"{path}: {count} distributions")
+        print_message(f"{plain(str(path))}: {count} distributions")
 
 
 @app.command()

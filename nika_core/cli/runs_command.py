@@ -77,7 +77,7 @@ def list_(
         print_json({"runs": [nika.to_json(run) for run in found]})
     elif not found:
         such = " such" if status or workflow or older_than or newer_than else ""
-        print_message(f"no{such} run is recorded in {nika.runs.path().parent}")
+        print_message(f"no{such} run is recorded in {plain(str(nika.runs.path().parent))}")
     else:
         rows = [
             (

@@ -36,6 +36,23 @@ def test_json_is_utf_8_whatever_the_encoding_of_stdout(
 
 
 @pytest.mark.parametrize(
+    "command",
+    ["run NAME", "validate NAME", "plan NAME", "runs list", "runs show", "resume last", "plugins lock", "migrate NAME"],
+)
+def test_the_names_of_files_and_folders_show_no_invisible_character(
+    nika: Nika, write: Callable[[str, str], Path], folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    odd = "w\u202e\u3164\u200b\x1b[31m"
+    write(f"{odd}/{odd}.nika.yaml", "tasks: [{id: a, fail: no}]\n")
+    monkeypatch.chdir(folder / odd)
+    shown = nika("runs", "list") if command == "runs list" else nika("run", f"{odd}.nika.yaml")
+    assert not UNSAFE.search(shown.out + shown.err)
+    done = nika(*command.replace("NAME", f"{odd}.nika.yaml").split())
+    assert "Traceback" not in done.err
+    assert not UNSAFE.search(done.out + done.err)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         [ODD],
