@@ -16,7 +16,7 @@ from nika_core.document.reading.yaml_file import parse_file
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.synonyms import suggest_key
-from nika_core.errors import Problem, ProblemsError, RefusedError
+from nika_core.errors import Place, Problem, ProblemsError, RefusedError
 from nika_core.model.limits import Limits
 from nika_core.plugin.fields import EmptyDict, EmptyList, Enum, Map, MapPattern, NonEmptyStr, Optional, Seq, Str
 from nika_core.values import dataclass, field
@@ -86,11 +86,11 @@ def _is_there(path: Path) -> bool:
 def _read(path: Path) -> OrganizationFile:
     limits = Limits()
     data = read_bytes(path, None)
+    if data == b"":  # half written, perhaps: it cannot be told what it would forbid
+        raise _refused(path, Problem(codes.FILE_UNREADABLE, "the file is empty", Place(str(path), 1, 1)))
     text = data if isinstance(data, Problem) else decode_source(data, str(path))
     if isinstance(text, Problem):
         raise _refused(path, text)
-    if not text.strip():
-        return OrganizationFile(path)
     try:
         tree, problems = parse_file(text, str(path), limits, None)
     except ProblemsError as error:

@@ -6,13 +6,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final, TextIO
 
 from nika_core import codes
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity
-from nika_core.model.masking import Masker
+from nika_core.model.masking import Masker, secret_values
 from nika_core.model.text import escape_unsafe
 
 
@@ -138,18 +138,31 @@ def _told_as_output_error() -> Iterator[None]:
         raise OutputError(f"the output cannot be written to stdout: {error.strerror or error}") from error
 
 
-_mask: Callable[[str], str] | None = None
+_masker: Masker | None = None  # it may get to know more secrets
 
 
 def mask_with(masker: Masker) -> None:
     """Set what is masked in messages from now on."""
-    global _mask
-    _mask = masker.text  # it may get to know more secrets
+    global _masker
+    _masker = masker
+
+
+def mask_project_secrets() -> None:
+    """Also mask the variables that the project file calls secrets, for messages of commands that have not read it.
+
+    A project file that cannot be read has none.
+    """
+    import nika_core as nika
+
+    with suppress(Exception):
+        workspace = nika.Workspace.open()
+        if _masker is not None:
+            _masker.add(secret_values(workspace.environ, workspace.project.secrets))
 
 
 def masked(text: str) -> str:
     """Return `text` without secrets: a run masks its own, but messages come before it begins."""
-    return text if _mask is None else _mask(text)
+    return text if _masker is None else _masker.text(text)
 
 
 def print_message(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
 from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.library_messages import catch_library_messages
 from nika_core.cli.progress import ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
@@ -35,6 +36,7 @@ EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUS
 def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, journal: bool = True) -> int:
     """Run what is prepared, print how it goes and how it ended, and return the exit code."""
     mask_with(prepared.masker)
+    catch_library_messages()
     observers, view, close = _observers(prepared, format_, verbose)
     questions = None
     if view is not None and format_ == "pretty" and at_a_terminal():

@@ -11,6 +11,7 @@ from typer.exceptions import Exit, TyperException
 
 from nika_core.api.commands import command_failed, load_command
 from nika_core.cli.command_context import CliContext
+from nika_core.cli.console import mask_project_secrets
 from nika_core.cli.folder import add_folder_option
 from nika_core.errors import NikaError
 
@@ -27,6 +28,7 @@ def plugin_command(name: str) -> Any:
     invoke = command.invoke
 
     def guarded(context: typer.Context) -> Any:
+        mask_project_secrets()
         context.obj = CliContext()
         try:
             return invoke(context)

@@ -18,6 +18,7 @@ import typer.core
 from nika_core import codes
 from nika_core.cli.console import (
     allow_colours,
+    mask_project_secrets,
     mask_with,
     masked,
     open_closed_streams,
@@ -120,6 +121,7 @@ def _usage_errors_made_printable() -> Iterator[None]:
     except Exception as error:
         # Only the library's own errors have both; its module is private to Typer.
         if hasattr(error, "format_message") and isinstance(message := getattr(error, "message", None), str):
+            mask_project_secrets()
             error.message = plain(masked(message))  # type: ignore[attr-defined]  # see above
         raise
 
@@ -198,6 +200,7 @@ def main() -> None:
         app(prog_name="nika")
     except NikaError as error:
         if not getattr(error, "told", False):
+            mask_project_secrets()
             print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -206,13 +209,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        mask_project_secrets()
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS and error.filename is None:
             # Nothing that names a file: our own stdout, redirected to a full disk.
             print_error(UsageError(f"the output cannot be written: {error.strerror}", hint="write it elsewhere"))
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         if os.environ.get("NIKA_DEBUG"):
-            traceback.print_exc()
+            print_message(traceback.format_exc())
         hint = "this is a fault in Nika or in a plugin: set NIKA_DEBUG=1 to see where, and please report it"
         print_error(NikaError(codes.INTERNAL, f"{type(error).__name__}: {error}", hint=hint))
         sys.exit(1)

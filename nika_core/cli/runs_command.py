@@ -13,6 +13,7 @@ import nika_core as nika
 from nika_core.cli.console import (
     format_table,
     json_text,
+    mask_project_secrets,
     plain,
     print_data,
     print_error,
@@ -201,6 +202,7 @@ def rm(
             removed.append(nika.runs.remove(run))
         except NikaError as error:  # the others are removed all the same
             errors.append(error)
+            mask_project_secrets()
             print_error(error)
         else:
             if format_ is Format.PRETTY:

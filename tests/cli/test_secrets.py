@@ -46,6 +46,36 @@ def test_a_usage_error_shows_no_secret(nika: Nika, arguments: list[str]) -> None
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "run w.nika.yaml --NAME",
+        "run w.nika.yaml --max-concurrent NAME",
+        "run NAME",
+        "runs show NAME",
+        "runs rm NAME",
+        "resume NAME",
+        "signal last NAME 1",
+        "plugins show NAME",
+        "limits NAME",
+        "migrate NAME",
+        "init /proc/NAME",
+        "explain NAME",
+    ],
+)
+def test_what_the_project_file_calls_a_secret_is_in_no_message(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.delenv("ACME_TOKEN")
+    monkeypatch.setenv("ACME_CODE", SECRET)
+    write("nika.yaml", "secrets: [ACME_CODE]\n")
+    write("w.nika.yaml", "tasks: [{id: a, ask: m}]\n")
+    nika("run", "w.nika.yaml") if "last" in command else None
+    done = nika(*command.replace("NAME", SECRET).split())
+    assert done.code != 0
+    assert not parts_in(done.out + done.err)
+
+
+@pytest.mark.parametrize(
     "task",
     [
         {"shell": "printf '%s%0570d' \"$ACME_TOKEN\" 0 >&2; exit 3"},

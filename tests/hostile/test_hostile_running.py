@@ -97,6 +97,20 @@ def test_what_plugins_print_never_gets_into_the_data(place: Place) -> None:
     assert [json.loads(line)["event"] for line in lines][-1] == "result"
 
 
+def test_what_libraries_log_and_warn_of_has_no_secret(place: Place) -> None:
+    logs = (
+        "import logging, warnings; s = os.environ['ACME_TOKEN']; logging.getLogger('x').warning('log %s\\x1b[31m', s)"
+    )
+    warns = (
+        "warnings.warn('warn ' + s); asyncio.get_running_loop().create_future().set_exception(ValueError('lost ' + s))"
+    )
+    place.install(acme_bad=GOOD.replace(RUN, f"        {logs}\n        {warns}\n{RUN}"))
+    done = place.nika("run", "uses.nika.yaml", "--no-journal", ACME_TOKEN="Zq9vLm3XtR7pWc5K")
+    assert "log ***\\x1b[31m" in done.err
+    assert "warn ***" in done.err
+    assert "Zq9vLm" not in done.err
+
+
 HOOK = "    return [keyword()]"
 
 
