@@ -75,6 +75,15 @@ def test_what_the_project_file_calls_a_secret_is_in_no_message(
     assert not parts_in(done.out + done.err)
 
 
+@pytest.mark.parametrize("format_", ["pretty", "json", "jsonl"])
+def test_a_model_that_is_called_like_a_secret_is_masked_in_figures(nika: Nika, write: Write, format_: str) -> None:
+    block = {"model": "m", "provider": "mock", "systemPrompt": "s"}
+    write("w.nika.yaml", json.dumps({"agent": block, "tasks": [{"id": "a", "llm": "x"}]}))
+    done = nika("run", "w.nika.yaml", "-m", SECRET, "--format", format_)
+    assert done.code == 0, done.err
+    assert not parts_in(done.out + done.err)
+
+
 @pytest.mark.parametrize(
     "task",
     [

@@ -39,6 +39,7 @@ from nika_core.engine.local.services import Observer, Services
 from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
 from nika_core.model.state import RunResult, TaskResult
+from nika_core.model.usage import Usage
 
 _INTERRUPTED: Final = "interrupted"
 
@@ -234,14 +235,22 @@ class Run:
         if not emitter.masks:
             return result
 
+        def usage_masked(usage: Usage) -> Usage:  # servers and users name models
+            models, unpriced = (tuple(map(emitter.mask, names)) for names in (usage.models, usage.unpriced))
+            return replace(usage, models=models, unpriced=unpriced)
+
         def task_masked(task: TaskResult) -> TaskResult:
             failure = task.failure and emitter.failure(task.failure)
             children = tuple(map(task_masked, task.children))
             key, waits_for = emitter.masked(task.key), emitter.masked(task.waits_for)
             output = emitter.masked(task.output)
-            return task._replace(output=output, failure=failure, key=key, waits_for=waits_for, children=children)
+            usage = usage_masked(task.usage)
+            return task._replace(
+                output=output, failure=failure, key=key, waits_for=waits_for, children=children, usage=usage
+            )
 
         tasks = tuple(map(task_masked, result.tasks))
         failure = result.failure and emitter.failure(result.failure)
         name, output = emitter.masked(result.workflow), emitter.masked(result.output)
-        return replace(result, workflow=name, tasks=tasks, output=output, failure=failure)
+        usage = usage_masked(result.usage)
+        return replace(result, workflow=name, tasks=tasks, output=output, failure=failure, usage=usage)
