@@ -220,14 +220,15 @@ class Execution:
         mask = self._prepared.masker.text
         if self._recorded is not None:
             log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
-            # Only now is it ours: another process may have resumed it since it was read.
-            self._recorded = self._journal.load(log.run_id)
+            if log.position != self._recorded.position:  # another process has resumed it since it was read
+                self._recorded = self._journal.load(log.run_id)
             try:
                 with self._journal.damage_told(log.run_id):
                     self._previous = previous_tasks(self._recorded.events)
                     self._grants = granted_in(self._recorded.events)
                     self._earlier_answers = EarlierAnswers(self._recorded.events)
                     charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+                    log.know(self._recorded.events)
             except JournalError:
                 log.release()
                 raise
