@@ -54,5 +54,5 @@ def test_a_large_output_is_shown_shortened_and_its_file_not_read(
     assert "x" * 70_000 in whole
     shutil.rmtree(folder / ".nika" / "blobs")
     shown = nika("runs", "show")
-    assert f"    {'x' * 200}… (70000 characters; -v shows all)" in shown.out.splitlines()
+    assert f"      {'x' * 200}… (70000 characters; -v shows all)" in shown.out.splitlines()
     assert nika("runs", "show", "--format", "json").tasks["a"].get("output") is None
