@@ -19,6 +19,7 @@ from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import answers_of, unused_answers
 from nika_core.app.model_checks import with_model
+from nika_core.app.own_runs import signed
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.rate_governor import governor_of
@@ -219,7 +220,8 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
+            run_id = self._recorded.run.id
+            log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
             # Only now is it ours: another process may have resumed it since it was read.
             self._recorded = self._journal.load(log.run_id)
             try:
@@ -233,7 +235,9 @@ class Execution:
                 raise
             return log
         try:
-            return self._journal.begin(run_info(self._prepared), mask=mask)
+            info = run_info(self._prepared)
+            run_id = new_run_id(info.started)
+            return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
         except JournalError as error:
             self.warnings.append(
                 f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
