@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from nika_core.app.user_folders import user_folder
 from nika_core.journal import Journal, RunInfo, signed_text
 from nika_core.model.files import FileError, read_file
+from nika_core.model.user_folders import user_folder
 from nika_core.values import replace
 
 _NAME: Final = "history-key"
