@@ -23,6 +23,8 @@ def make_file(path: Path) -> None:
         file = os.fstat(descriptor)
     finally:
         os.close(descriptor)
+    if not stat.S_ISREG(file.st_mode):
+        raise OSError(errno.EINVAL, "the database is no regular file", str(path))
     if os.name != "posix" or file.st_uid in (0, os.geteuid()):
         return
     if not file.st_mode & stat.S_IWGRP:

@@ -227,6 +227,7 @@ def no_folder(path: Path) -> None:
         (half_gone, "", "restore"),
         (a_folder, "Is a directory", "writable"),
         (a_link, "the database is a link", "writable"),
+        (os.mkfifo, "the database is no regular file", "writable"),
         (no_folder, "File exists", "writable"),
     ],
 )
