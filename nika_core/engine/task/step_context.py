@@ -84,6 +84,7 @@ class TaskContext:
         beat: Callable[[], None] | None = None,
         tool_call: str = "",
         within: tuple[str, ...] = (),
+        waits: dict[object, str] | None = None,
     ) -> None:
         self._services = services
         self._meter = meter
@@ -94,6 +95,7 @@ class TaskContext:
         self.depth = depth
         self._tool_call = tool_call  # which call of which call of a tool this is; "": the task's own step
         self.within = within  # the tools by way of which it runs, the outermost first
+        self.waits = {} if waits is None else waits  # why its calls to models, and its tools', wait to be sent
         self.offered: dict[str, list[str]] = {}  # the entries by which each tool was offered
         self._beat = beat  # takes a sign of life; None: nobody measures
         self.run_id = call.run_id
@@ -284,6 +286,7 @@ class TaskContext:
             self._beat,
             path,
             within,
+            self.waits,
         )
 
     def count(self, usage: object) -> None:
@@ -323,6 +326,12 @@ class TaskContext:
             reporter.show_text(self.task_id, shown)
 
     def _scope(self, on_usage: Callable[[Usage], None]) -> CallScope:
+        def on_wait(cause: str) -> None:
+            if cause:
+                self.waits[on_wait] = cause
+            else:
+                self.waits.pop(on_wait, None)
+
         return CallScope(
             run_id=self.run_id,
             task_id=self.task_id,
@@ -339,4 +348,5 @@ class TaskContext:
             signals=self.signals,
             budgets=self.task_call.budgets,
             heartbeat=self._beat,
+            on_wait=on_wait,
         )
