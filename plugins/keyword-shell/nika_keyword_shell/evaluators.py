@@ -120,9 +120,10 @@ class Evaluators:
 
     def assigned(self, name: str, word: Word) -> Iterator[Finding]:
         """Judge `name=value`, which programs may obey, and the file that it can name."""
-        why = why_obeyed(name)
-        if why is not None:
-            yield from self.report([word], why)
+        obeyed = why_obeyed(name)
+        if obeyed is not None:
+            why, fatal = obeyed
+            yield from self.report([word], why, fatal=fatal)
             taint = files.named_by(self.surroundings.files, name, word.text.partition("=")[2])
             yield from self.report_taint(taint, f"it can be in a file that {name} names", fatal=False)
 

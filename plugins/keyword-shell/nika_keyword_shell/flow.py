@@ -37,6 +37,9 @@ _COMPILERS: Final = frozenset({"gcc", "cc", "g++", "clang", "clang++", "c++", "t
 _PRINT_VARIABLES: Final = frozenset(
     {
         "env",
+        "envsubst",
+        "gomplate",
+        "esh",
         "printenv",
         "export",
         "declare",
@@ -52,6 +55,25 @@ _PRINT_VARIABLES: Final = frozenset(
     }
 )
 _ARITHMETIC_TEST: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"})
+_TAKE_NAMES: Final = frozenset(
+    [
+        "unset",
+        "read",
+        "printf",
+        "declare",
+        "typeset",
+        "local",
+        "export",
+        "readonly",
+        "test",
+        "[",
+        "[[",
+        "mapfile",
+        "let",
+        "wait",
+    ]
+)
+_SUBSCRIPT: Final = re.compile(r"[A-Za-z_]\w*\[(.*)\]", re.DOTALL)
 _NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Reader = Callable[[Sequence[str]], Record]
@@ -96,6 +118,7 @@ class _Flow:
         self._depth = depth
         self._files = written
         self._literals: dict[str, set[str]] = {}  # the names of files that variables can hold
+        self._refers: dict[str, set[str]] = {}  # the names of other variables that they can hold
         self._bodies: dict[str, Taint] = {}
         self._obeyed = UNTAINTED
         self._changed = False
@@ -192,6 +215,10 @@ class _Flow:
             self._variables[name] = after
             self._changed = True
 
+    def _refer(self, name: str, words: Sequence[Word]) -> None:
+        """Note the variables that a variable can name: bash evaluates them with it."""
+        self._refers.setdefault(name, set()).update(*(_NAMES.findall(word.text) for word in words))
+
     def _keep(self, target: Word, taint: Taint) -> None:
         """Note what is written to a file."""
         text = target.text
@@ -251,6 +278,7 @@ class _Flow:
             if name is not None:
                 self._assign(name, taint_of(word, variables))
                 if not word.literal_is_partial:
+                    self._refer(name, [word.cut(word.text.index("=") + 1)])
                     self._literals.setdefault(name, set()).add(word.text.partition("=")[2].rpartition("/")[2])
                 start += index == start
         if start == len(words):
@@ -264,6 +292,7 @@ class _Flow:
         if name in {"for", "select"} and arguments:
             values = given if len(arguments) > 1 else variables.get(POSITIONAL, UNTAINTED)
             self._assign(arguments[0].text, values)
+            self._refer(arguments[0].text, arguments[1:])
         elif name in {"read", "mapfile", "readarray"}:
             source = joined([command.fed, *(taint_of(word, variables) for _, word in command.redirections.inputs)])
             for variable in [*(word.text for word in arguments), "REPLY", "MAPFILE"]:
@@ -274,11 +303,14 @@ class _Flow:
             self._assign(arguments[1].text, given)
         elif name in {"set", ".", "source"}:
             self._assign(POSITIONAL, given)
+            self._refer(POSITIONAL, arguments)
         elif name in self._structure.functions:
             self._assign(POSITIONAL, given)
+            self._refer(POSITIONAL, arguments)
+            inputs = [taint_of(word, variables) for _, word in command.redirections.inputs]
             for body in self._structure.functions[name]:
                 for number in body:
-                    self._feed(self._structure.commands[number], command.fed)
+                    self._feed(self._structure.commands[number], joined([command.fed, *inputs]))
         elif name == "exec" and not arguments:
             self._ambient = joined([self._ambient, written])
         elif name in _COPIES or (name in _HAVE_CP and "cp" in {word.text for word in arguments[:3]}):
@@ -337,12 +369,18 @@ class _Flow:
             if words and words[0].text == "[[" and any(word.text in _ARITHMETIC_TEST for word in words):
                 named = {name for word in words for name in _NAMES.findall(word.text)}
                 self._report(named.union(*(word.variables for word in words)), "[[ ]] evaluates it as an expression")
+            takes_names = bool(words) and program_name(words[0]) in _TAKE_NAMES
             for word in words:
-                if "[" in word.text and word.variables and assigned_name(word) is not None:
-                    self._report(word.variables, "bash evaluates a subscript as an expression")
+                subscript = _SUBSCRIPT.match(word.text)
+                if subscript is not None and (takes_names or assigned_name(word) is not None):
+                    named = word.variables.union(_NAMES.findall(subscript[1]))
+                    self._report(named, "bash evaluates a subscript as an expression")
 
     def _report(self, names: frozenset[str] | set[str], why: str) -> None:
-        for name in sorted(names):
+        reached = set(names)
+        while further := {other for name in reached for other in self._refers.get(name, ())} - reached:
+            reached |= further
+        for name in sorted(reached):
             for source, _ in self._variables.get(name, UNTAINTED):
                 self._record.add([Finding(source, f"it can be in ${name}, and {why}", fatal=False)])
 
