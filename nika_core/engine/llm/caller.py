@@ -125,7 +125,8 @@ class ResilientCaller:
                 return self._answered(known, candidates, place, chain, call)
             suspended = self._suspended.pop((call.key, candidate.name), None)
             if suspended is not None:
-                return await self._complete(*suspended, call, candidate.name)
+                reply = await self._complete(*suspended, call, candidate.name)
+                return replace(reply, provider=candidate.connection.provider.name)
         return await self._first_answer(candidates, chain, call)
 
     async def _candidate(self, request: ModelRequest, call: CallScope, place: int, chain: tuple[str, ...]) -> Candidate:
@@ -147,7 +148,8 @@ class ResilientCaller:
         self, reply: ModelReply, candidates: Sequence[Candidate], place: int, chain: tuple[str, ...], call: CallScope
     ) -> ModelReply:
         self._progress.answered(call.key, call.attempt, chain, place)
-        return replace(reply, instead_of=tuple(each.info.name for each in candidates[:place])) if place else reply
+        others = tuple(each.info.name for each in candidates[:place])
+        return replace(reply, provider=candidates[place].connection.provider.name, instead_of=others)
 
     async def _first_answer(
         self, candidates: Sequence[Candidate], chain: tuple[str, ...], call: CallScope

@@ -14,6 +14,7 @@ from nika_core.engine.core.messages import Awaited, TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.approvals import Approvals
+from nika_core.engine.task.model_events import model_called
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
@@ -23,7 +24,6 @@ from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import shorten
-from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json, JsonObject
@@ -113,6 +113,10 @@ class TaskContext:
         self.environ = services.environ
         self.env: Mapping[str, str] = call.env
         self.clock = services.clock
+        trace = services.trace
+        self.traceparent = "" if trace is None else trace.traceparent(call.node, call.epoch, attempt)
+        traced = {"TRACEPARENT": self.traceparent} if self.traceparent else {}
+        self.task_env: Mapping[str, str] = {"NIKA_TASK_KEY": call.key, **traced}
 
     def mask(self, text: str) -> str:
         self._require_open()
@@ -180,6 +184,7 @@ class TaskContext:
         self._require_open()
         self._alive()
         reported: list[Usage] = []
+        begun = self.clock.monotonic()
 
         def on_usage(usage: Usage) -> None:
             reported.append(usage)
@@ -196,11 +201,7 @@ class TaskContext:
             self.flush()
         if not reported and not reply.reused:
             self._meter.add(reply.usage)
-        data: dict[str, Any] = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason}
-        if reply.reused:
-            data["reused"] = True
-        if reply.instead_of:
-            data["insteadOf"] = list(reply.instead_of)
+        data = model_called(reply, self.clock.monotonic() - begun)
         self._services.reporter.emit(EventKind.MODEL_CALLED, self.task_id, data)
         return reply
 

@@ -52,7 +52,7 @@ class FunctionStep:
             await self._worker(reference, context),
             run_id=context.run_id,
             cwd=context.folder,
-            env={**_environment(context), "NIKA_TASK_KEY": context.key},
+            env={**_environment(context), **context.task_env},
             keep=context.max_output,
             stdin=_encoded(request),
             show=context.emit_text,

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from nika_core import codes
-from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.fair_turns import SLICE, FairTurns
 from nika_core.engine.llm.budget import Budget
@@ -754,42 +753,6 @@ async def test_a_provider_is_not_sent_the_reasoning_of_another() -> None:
     own, foreign = ReasoningPart({"a": 1}, "acme"), ReasoningPart({"a": 1}, "elsewhere")
     await h.caller.complete(ModelRequest((Message(Role.ASSISTANT, (foreign, TextPart("x"), own)),)), h.scope())
     assert h.client.asked[0].messages[0].parts == (TextPart("x"), own)
-
-
-async def test_a_reply_that_an_earlier_version_kept_is_given_again() -> None:
-    h = house((AssertionError("called"),))
-    request = {
-        "messages": [
-            {
-                "role": "user",
-                "content": "a question",
-                "tool_calls": [],
-                "tool_call_id": None,
-                "is_error": False,
-                "state": None,
-            }
-        ],
-        "model": "m",
-        "system": None,
-        "tools": [],
-        "max_tokens": 100,
-        "temperature": None,
-        "output_schema": None,
-        "key": "",
-    }
-    kept = {
-        "text": "x",
-        "toolCalls": [{"id": "1", "name": "f", "arguments": {}, "raw": "{}"}],
-        "stopReason": "toolUse",
-        "usage": {"inputTokens": 1, "outputTokens": 1},
-        "model": "m",
-        "state": {"signature": "S"},
-    }
-    scope = h.scope()
-    h.call_cache.put(scope.key, f"model:{digest(['acme', request])}:1", kept)
-    reply = await h.caller.complete(ask("a question"), scope)
-    parts = (ReasoningPart({"signature": "S"}), TextPart("x"), ToolCall("1", "f", {}, "{}"))
-    assert (reply.reused, reply.parts) == (True, parts)
 
 
 async def test_a_notice_of_a_client_is_told_once_and_is_no_text() -> None:
