@@ -55,7 +55,7 @@ class RunRecorder:
         self._mask = mask
         self._inbox = SignalInbox(store, number, self._append)
         self.position = position  # of the last event that was there before
-        self._earlier = EarlierEnds(())
+        self._earlier: EarlierEnds | None = None  # of a run that is resumed
         self._begun = 0.0  # when this life of the run did
         self._told = False  # history says already how the run ended
 
@@ -69,7 +69,7 @@ class RunRecorder:
         for event in events:
             if event.seq:
                 self.last_seq = event.seq
-                new = self._earlier.new_in(event)
+                new = event if self._earlier is None else self._earlier.new_in(event)
                 if new is None:
                     continue
                 self._next += 1
