@@ -104,6 +104,11 @@ class RunRecorder:
             kept = self._read(stored)
         return kept
 
+    def kept_before(self) -> dict[tuple[str, str], Json]:
+        """Return everything that earlier lives of the run have kept, by key and call, but for what is lost."""
+        kept = {name: self._read(stored) for name, stored in self._stored.items()}
+        return {name: value for name, value in kept.items() if value is not None}
+
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""
         self._kept[key, call] = value
