@@ -86,6 +86,11 @@ def streams(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_streams.py")
 
 
+def work(peers: Path) -> Iterator[Row]:
+    """Tools, requests, commands and functions, beside what one would write by hand."""
+    yield from _rows("bench_work.py")
+
+
 def startup(peers: Path) -> Iterator[Row]:
     """The command line."""
     yield from _rows("bench_startup.py", str(peers / "bin" / "llm"))
@@ -93,7 +98,7 @@ def startup(peers: Path) -> Iterator[Row]:
 
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    part.__name__: part for part in (startup, template, document, engine, items, streams, shells, others)
+    part.__name__: part for part in (startup, template, document, engine, items, streams, work, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 
