@@ -62,7 +62,7 @@ class Journal:
 
     def again(self) -> Journal:
         """The same journal for another thread; `hurry` holds for both."""
-        return Journal(self._store.folder.parent, self._store.patience)
+        return Journal(self.folder, self._store.patience)
 
     def hurry(self) -> None:
         """Wait only briefly for other processes from now on. From any thread."""
@@ -72,6 +72,11 @@ class Journal:
     def path(self) -> Path:
         """The database file."""
         return self._store.path
+
+    @property
+    def folder(self) -> Path:
+        """The project's (or the lone workflow's) folder, in which `.nika` is."""
+        return self._store.folder.parent
 
     def __enter__(self) -> Self:
         return self
@@ -208,6 +213,7 @@ class Journal:
                 dict(told["inputs"]),
                 dict(told["options"]),
                 row[2],
+                str(told.get("signature", "")),
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
         return Recorded(self._summary(row), info, document_hash, tuple(events), whole)
@@ -265,8 +271,17 @@ class Journal:
         """Return workflow, info, document_hash, document and blob as they are in the table."""
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
-        told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
+        told = _told(info) | ({"signature": info.signature} if info.signature else {})
         return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored
+
+
+def _told(info: RunInfo) -> dict[str, Any]:
+    return {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
+
+
+def signed_text(info: RunInfo) -> str:
+    """Return what a signature of a run holds for: the same text before it is written and after it is read."""
+    return encode(decode(encode(_told(info))))
 
 
 def _hash(document: str) -> str:

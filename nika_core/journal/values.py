@@ -27,6 +27,7 @@ class RunInfo:
         inputs: its inputs.
         options: everything else that is needed to repeat the run (provider, model, ...).
         started: seconds since the epoch.
+        signature: by which the user who started it knows it again; "": none.
     """
 
     workflow: str
@@ -35,6 +36,7 @@ class RunInfo:
     inputs: JsonObject = field(default_factory=dict)
     options: JsonObject = field(default_factory=dict)
     started: float = 0.0
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from nika_core.model.message import Message, Role
 from nika_core.model.usage import Usage
 from nika_core.plugin import Chunk, Finished, ModelInfo, ModelRequest, TextDelta
 from nika_core.toolbox.providers import ClientBase, ServerClient, ServerError, parsed_call, without_credentials
+from nika_core.toolbox.providers.configuration import check_address
 
 REQUEST = ModelRequest((Message(Role.USER, "Hello?"),), model="m-1")
 
@@ -213,6 +214,21 @@ async def test_a_provider_may_leave_out_batches_the_counter_and_closing() -> Non
             await call
         assert caught.value.code == codes.MODEL_CANNOT
     await client.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("http://[fe80::1%eth0]:9/v1", "another one of its addresses"),
+        ("http://[fe80::1%251]", "another one of its addresses"),
+        ("http://[::1", "the host"),
+        ("http://acme.example:99999", "the host"),
+    ],
+)
+def test_what_is_no_address_of_a_server_is_refused_before_anything_is_sent(address: str, hint: str) -> None:
+    with pytest.raises(TaskError, match=r"ACME_URL is '.*', which is not the address of a server") as caught:
+        check_address("ACME_URL", address)
+    assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ from nika_core.engine.llm.fallback import (
 from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.overlong import Excesses
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.quota import believed_limits, wants_of
+from nika_core.engine.llm.quota import believed_limits
+from nika_core.engine.llm.rate_waits import RateWaits
 from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
 from nika_core.engine.llm.reserving import Reserver
@@ -83,6 +84,7 @@ class ResilientCaller:
         self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
         self._governor = governor
+        self._rate_waits = RateWaits(self._connections, governor)
         self._admitted = AdmittedCalls(policies, self._clock, self._tell_once)
         self._names = CallNames()
         self._progress = Progress()
@@ -123,7 +125,8 @@ class ResilientCaller:
                 return self._answered(known, candidates, place, chain, call)
             suspended = self._suspended.pop((call.key, candidate.name), None)
             if suspended is not None:
-                return await self._complete(*suspended, call, candidate.name)
+                reply = await self._complete(*suspended, call, candidate.name)
+                return replace(reply, provider=candidate.connection.provider.name)
         return await self._first_answer(candidates, chain, call)
 
     async def _candidate(self, request: ModelRequest, call: CallScope, place: int, chain: tuple[str, ...]) -> Candidate:
@@ -145,7 +148,8 @@ class ResilientCaller:
         self, reply: ModelReply, candidates: Sequence[Candidate], place: int, chain: tuple[str, ...], call: CallScope
     ) -> ModelReply:
         self._progress.answered(call.key, call.attempt, chain, place)
-        return replace(reply, instead_of=tuple(each.info.name for each in candidates[:place])) if place else reply
+        others = tuple(each.info.name for each in candidates[:place])
+        return replace(reply, provider=candidates[place].connection.provider.name, instead_of=others)
 
     async def _first_answer(
         self, candidates: Sequence[Candidate], chain: tuple[str, ...], call: CallScope
@@ -235,12 +239,8 @@ class ResilientCaller:
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            tokens, output = in_flight.worst.total_tokens, request.max_tokens or 0
-            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens, output)
-            await in_flight.connection.limiter.acquire(tokens)
-            if self._governor is not None:
-                provider = in_flight.connection.provider
-                await self._governor.acquire(provider, in_flight.info.name, wants_of(tokens, output))
+            output = request.max_tokens or 0
+            await self._rate_waits.acquire(in_flight, output, call)
             permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
         except BaseException:
             in_flight.reservation.release()

@@ -63,7 +63,7 @@ class FunctionStep:
             worker,
             run_id=context.run_id,
             cwd=context.folder,
-            env={**environment, "NIKA_TASK_KEY": context.key},
+            env={**environment, **context.task_env},
             keep=context.max_output,
             stdin=_encoded({**request, "args": args}),
             show=context.emit_text,

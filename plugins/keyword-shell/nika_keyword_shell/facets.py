@@ -120,8 +120,8 @@ class ShellFacets(Facets):
         if not has_values:
             return
         for name in named:
-            if why := why_obeyed(name):
-                _report(payload.at("env", name), f"{name} in env", why, True, report)
+            if obeyed := why_obeyed(name):
+                _report(payload.at("env", name), f"{name} in env", *obeyed, report)
         if isinstance(command, str | Template):
             places = [
                 (one, ("command", one.start)) for one in (command.placeholders if isinstance(command, Template) else ())

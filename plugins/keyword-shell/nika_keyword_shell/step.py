@@ -26,7 +26,7 @@ class ShellStep:
             argv,
             run_id=context.run_id,
             cwd=context.folder / payload.get("workingDir", "."),
-            env={**context.environ, **context.env, **payload.get("env", {}), **values, "NIKA_TASK_KEY": context.key},
+            env={**context.environ, **context.env, **payload.get("env", {}), **values, **context.task_env},
             keep=max(context.max_output, _MIN_KEEP),
             stdin=_stdin(payload),
             merge_stderr=capture == "both",
