@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nika_core.plugin import FileError, open_file
+
 COMMENT: Final = "# nika: preload: true"
 _HEAD_BYTES: Final = 4096
+_MAX_BYTES: Final = 5 * 1024 * 1024
 _OURS: Final = re.compile(rb"#\s*nika\s*:\s*(.*?)\s*")
 _PRELOAD: Final = re.compile(rb"preload\s*:\s*(true|false)")
 
@@ -26,11 +29,11 @@ class Preload:
 def preload_of(path: Path) -> Preload | None:
     """Return what is to be preloaded for calls of a file; None: nothing."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, _MAX_BYTES) as file:
             if not any(value == "true" for _, value in _comments(file.read(_HEAD_BYTES))):
                 return None
             status = os.fstat(file.fileno())
-    except OSError:
+    except FileError:
         return None
     return Preload(str(path), status.st_mtime_ns, status.st_size)
 
@@ -38,9 +41,9 @@ def preload_of(path: Path) -> Preload | None:
 def misspelt(path: Path) -> str | None:
     """Return the first comment at the top of a file that is meant for Nika, but that Nika does not know."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, _MAX_BYTES) as file:
             return next((text for text, value in _comments(file.read(_HEAD_BYTES)) if not value), None)
-    except OSError:
+    except FileError:
         return None
 
 
