@@ -19,6 +19,7 @@ from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import answers_of, unused_answers
 from nika_core.app.model_checks import with_model
+from nika_core.app.own_runs import signed
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.rate_governor import governor_of
@@ -222,25 +223,28 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
-            # Only now is it ours: another process may have resumed it since it was read.
-            self._recorded = self._journal.load(log.run_id)
+            run_id = self._recorded.run.id
+            log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
+            if log.position != self._recorded.position:  # another process has resumed it since it was read
+                self._recorded = self._journal.load(run_id)
             try:
-                with self._journal.damage_told(log.run_id):
-                    self._previous = previous_tasks(self._recorded.events)
-                    self._grants = granted_in(self._recorded.events)
-                    self._earlier_answers = EarlierAnswers(self._recorded.events)
-                    charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+                with self._journal.damage_told(run_id):
+                    events = self._recorded.events
+                    self._previous, self._grants = previous_tasks(events), granted_in(events)
+                    self._earlier_answers = EarlierAnswers(events)
+                    charge_earlier(self._budget, events, self._recorded.memo)
+                    log.know(events)
             except JournalError:
                 log.release()
                 raise
             return log
         try:
-            return self._journal.begin(run_info(self._prepared), mask=mask)
+            info = run_info(self._prepared)
+            run_id = new_run_id(info.started)
+            return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
         except JournalError as error:
-            self.warnings.append(
-                f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
-            )
+            reason = f"{error.message} {error.hint or ''}".rstrip()
+            self.warnings.append(f"this run has no history and cannot be resumed: {reason}")
             return None
 
     async def _finish(self, result: RunResult) -> None:

@@ -17,11 +17,11 @@ from secrets import token_hex
 from typing import Final, TypeVar
 
 from nika_core.app.rate_store import BUSY_SECONDS, Level, RateStore
-from nika_core.app.user_folders import user_folder
 from nika_core.app.workspace import Workspace
 from nika_core.engine.llm.limiter import OnWait, ignore_wait
 from nika_core.journal.patience import Patience
 from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.user_folders import user_folder
 from nika_core.plugin import Provider, RateLimit
 
 T = TypeVar("T")
