@@ -16,14 +16,17 @@ from nika_core.model.json import Json
 from nika_core.model.question import OpenQuestion
 
 
-def get(run: str, *, folder: str | Path | None = None) -> RecordedRun:
+def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = True) -> RecordedRun:
     """Return a run with its tasks. Raise JournalError.
 
     Args:
         run: its id, a unique beginning of it, or `last`.
         folder: the folder whose project keeps the history; without it, the working directory.
+        large_outputs: whether outputs of more than 64 KiB are read, too: each of them is in a file of its own. Without
+            them a task's JSON has `outputStart` in place of such an output: its first characters as `text`, and their
+            number in all as `length`.
     """
-    return recorded_run(_journal(folder), run)
+    return recorded_run(_journal(folder), run, large_outputs=large_outputs)
 
 
 def remove(run: str, *, folder: str | Path | None = None) -> str:

@@ -225,14 +225,15 @@ class Execution:
         if self._recorded is not None:
             run_id = self._recorded.run.id
             log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
-            # Only now is it ours: another process may have resumed it since it was read.
-            self._recorded = self._journal.load(log.run_id)
+            if log.position != self._recorded.position:  # another process has resumed it since it was read
+                self._recorded = self._journal.load(run_id)
             try:
-                with self._journal.damage_told(log.run_id):
-                    self._previous = previous_tasks(self._recorded.events)
-                    self._grants = granted_in(self._recorded.events)
-                    self._earlier_answers = EarlierAnswers(self._recorded.events)
-                    charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+                with self._journal.damage_told(run_id):
+                    events = self._recorded.events
+                    self._previous, self._grants = previous_tasks(events), granted_in(events)
+                    self._earlier_answers = EarlierAnswers(events)
+                    charge_earlier(self._budget, events, self._recorded.memo)
+                    log.know(events)
             except JournalError:
                 log.release()
                 raise
@@ -242,9 +243,8 @@ class Execution:
             run_id = new_run_id(info.started)
             return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
         except JournalError as error:
-            self.warnings.append(
-                f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
-            )
+            reason = f"{error.message} {error.hint or ''}".rstrip()
+            self.warnings.append(f"this run has no history and cannot be resumed: {reason}")
             return None
 
     async def _finish(self, result: RunResult) -> None:

@@ -110,6 +110,8 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
 
 def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
     """Return an estimate whose calls name all models that may answer them, and say whether prompts are cached."""
+    if not estimate.calls:
+        return estimate
     calls = (
         call if call.model is not None or call.fallback is not None else replace(call, fallback=prepared.agent.fallback)
         for call in estimate.calls
@@ -158,6 +160,8 @@ def _heard(graph: Graph, said: Mapping[str, int | None]) -> dict[str, int | None
 
     In a conversation without branches it is what the task before had heard and said.
     """
+    if not said:
+        return {}
     names = list(said)
     bits = {name: 1 << index for index, name in enumerate(names)}
     ancestors = graph.ancestors_among(names)
@@ -209,7 +213,7 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
     keyword = prepared.keywords[task.keyword]
     kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
-    return replace(task, payload=payload)
+    return task if payload == task.payload else replace(task, payload=payload)
 
 
 def rounds_of(task: Task) -> Repetitions | None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -190,22 +191,28 @@ class Journal:
         except JournalError:
             return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
-    def load(self, run: str) -> Recorded:
-        """Everything about a run (a unique beginning of its id will do)."""
+    def load(self, run: str, *, large: bool = True) -> Recorded:
+        """Everything about a run (a unique beginning of its id will do).
+
+        Args:
+            large: whether large outputs are read, too; without them an event has `outputStart`.
+        """
         run_id = self.find(run)
         with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
             row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run)
-            number, document_hash, text, blob = row[7:]
+            number, document_hash, document, blob = row[7:]
             segments = connection.execute(
-                "SELECT events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
-            )
-            events = [each for segment, data in segments for each in events_of(segment, data, run_id, self._blobs)]
+                "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
+            ).fetchall()
+            read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
+            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, large=large)]
+            position = segments[-1][0] & _SPAN if segments else 0
             kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
             told = decode(row[5])
-            document = joined(text, blob, self._blobs)
+            document = joined(document, blob, self._blobs)
             info = RunInfo(
                 str(told["workflow"]),
                 str(told["path"]),
@@ -216,7 +223,7 @@ class Journal:
                 str(told.get("signature", "")),
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
-        return Recorded(self._summary(row), info, document_hash, tuple(events), whole)
+        return Recorded(self._summary(row), info, document_hash, tuple(events), whole, position)
 
     # ---- inside
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from nika_keyword_shell import files
 from nika_keyword_shell.evaluators import Evaluators, Surroundings
+from nika_keyword_shell.expansions import names_in_subscript
 from nika_keyword_shell.options import parse
 from nika_keyword_shell.programs import is_shell, lookup
 from nika_keyword_shell.record import Command, Quoting, Record
@@ -36,44 +37,11 @@ _HAVE_CP: Final = frozenset({"aws", "gsutil", "gcloud", "docker", "podman", "kub
 _COMPILERS: Final = frozenset({"gcc", "cc", "g++", "clang", "clang++", "c++", "tcc"})
 _PRINT_VARIABLES: Final = frozenset(
     {
-        "env",
-        "envsubst",
-        "gomplate",
-        "esh",
-        "printenv",
-        "export",
-        "declare",
-        "typeset",
-        "set",
-        "python",
-        "python3",
-        "perl",
-        "node",
-        "ruby",
-        "php",
-        "awk",
+        *("env", "printenv", "export", "declare", "typeset", "set", "envsubst", "gomplate", "esh"),
+        *("python", "python3", "perl", "node", "ruby", "php", "awk"),
     }
 )
 _ARITHMETIC_TEST: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"})
-_TAKE_NAMES: Final = frozenset(
-    [
-        "unset",
-        "read",
-        "printf",
-        "declare",
-        "typeset",
-        "local",
-        "export",
-        "readonly",
-        "test",
-        "[",
-        "[[",
-        "mapfile",
-        "let",
-        "wait",
-    ]
-)
-_SUBSCRIPT: Final = re.compile(r"[A-Za-z_]\w*\[(.*)\]", re.DOTALL)
 _NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Reader = Callable[[Sequence[str]], Record]
@@ -369,12 +337,9 @@ class _Flow:
             if words and words[0].text == "[[" and any(word.text in _ARITHMETIC_TEST for word in words):
                 named = {name for word in words for name in _NAMES.findall(word.text)}
                 self._report(named.union(*(word.variables for word in words)), "[[ ]] evaluates it as an expression")
-            takes_names = bool(words) and program_name(words[0]) in _TAKE_NAMES
             for word in words:
-                subscript = _SUBSCRIPT.match(word.text)
-                if subscript is not None and (takes_names or assigned_name(word) is not None):
-                    named = word.variables.union(_NAMES.findall(subscript[1]))
-                    self._report(named, "bash evaluates a subscript as an expression")
+                if subscripted := names_in_subscript(program_name(words[0]), word.text):
+                    self._report(subscripted | word.variables, "bash evaluates a subscript as an expression")
 
     def _report(self, names: frozenset[str] | set[str], why: str) -> None:
         reached = set(names)
