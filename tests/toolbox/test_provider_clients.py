@@ -28,8 +28,8 @@ class Reply:
 
     def add(self, event: Any) -> str:
         self.usage = Usage(input_tokens=1, output_tokens=1, calls=1)
-        self.complete = event == "."
-        return "" if self.complete else str(event)
+        self.complete = self.complete or event == "."
+        return "" if event == "." else str(event)
 
     def finished(self) -> Finished:
         return Finished("end", self.usage or Usage())
@@ -51,7 +51,7 @@ class Connection:
 
 
 class Client(ServerClient):
-    """Plays events; an exception among them is raised."""
+    """Plays events; an exception among them is raised, and after None nothing comes any more."""
 
     provider = "acme"
     address_variable = "ACME_URL"
@@ -81,6 +81,8 @@ class Client(ServerClient):
             for event in self.events:
                 if isinstance(event, Exception):
                     raise event
+                if event is None:
+                    await asyncio.Event().wait()
                 yield event
         finally:
             self.ended += 1
@@ -125,6 +127,15 @@ async def test_a_stream_that_stops_before_the_reply_is_complete_is_a_network_err
     assert error.category is Category.NETWORK
     assert error.usage is not None
     assert error.usage.calls == 1
+
+
+@pytest.mark.parametrize("after", [[], [""], [ConnectionError("it broke")]])
+async def test_what_follows_the_end_of_a_reply_is_not_waited_for_for_long(after: list[Any]) -> None:
+    client = Client("Hel", "lo", ".", *after, *(() if after and isinstance(after[0], Exception) else (None,)))
+    client.end_timeout = 0.01
+    chunks = await collected(client)
+    assert isinstance(chunks[-1], Finished)
+    assert client.ended == 1
 
 
 async def test_many_calls_open_one_connection_and_close_closes_it_once() -> None:
