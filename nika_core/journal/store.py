@@ -16,15 +16,15 @@ from nika_core.journal import faults
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
 from nika_core.journal.patience import Patience, PatientConnection, is_held
-from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private
+from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private, require_own
 from nika_core.model.files import require_regular_files, size_of
-from nika_core.model.named_files import require_own
 
-VERSION: Final = 3
+VERSION: Final = 4
 APPLICATION: Final = 0x4E494B41  # "NIKA"
 
 # A row of events is a segment of a run's history. Its id is the run's number * 2**32 + the position of its last event:
-# one B-tree, written at its end, read as a range. The data of an event that is large, and so alone, are in the blob.
+# one B-tree, written at its end, read as a range. A large event is alone: its output is in the blob or, if the row has
+# no data of it, all of its data, as in every version before 4.
 RUN_SHIFT: Final = 32
 _EVENTS: Final = """
 CREATE TABLE events (
@@ -101,8 +101,9 @@ _SCRIPTS: Final = {  # what makes the tables, by version
     1: _TABLES + _EVENTS_TABLE_OF_1,
     2: _TABLES + _EVENTS,
     3: _TABLES + _EVENTS + _SIGNALS,
+    4: _TABLES + _EVENTS + _SIGNALS,
 }
-_UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS}  # by version
+_UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS, 3: ""}  # by version
 
 
 _AS_TEXT: Final = partial(str, encoding="utf-8", errors="replace")  # one wrong byte is not to hide all rows
@@ -154,7 +155,8 @@ class Store:
 
     def _make_private(self) -> None:
         """Make the folder and the database this user's alone: prompts and outputs are in them. Raises OSError."""
-        self._require_ours()
+        self._require_no_links()
+        require_own(self.folder, *self._files())
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         make_private(PRIVATE_FOLDER, self.folder, self.blobs.folder, self.locks, self.folder / "runs")
         require_regular_files(*self._files())
@@ -162,12 +164,8 @@ class Store:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_FILE))
         make_private(PRIVATE_FILE, *self._files(), self.folder / ".gitignore", self.locks / "journal.lock")
 
-    def _require_ours(self) -> None:
-        """Raise OSError or FileError if something here is a link, or another user's: they would decide what is read
-        and written, and could read it, too.
-        """
-        for path in (self.folder, *self._files()):
-            require_own(path)
+    def _require_no_links(self) -> None:
+        """Raise OSError if something here is a link: the author of the folder would decide what is read and written."""
         for path in (self.folder, *self._files(), self.blobs.folder, self.locks, self.folder / "runs"):
             if path.is_symlink():
                 raise OSError(errno.ELOOP, f"{path} is a link, and none is followed here; remove it")
@@ -203,7 +201,7 @@ class Store:
         raise AssertionError("one of them was returned or has raised")
 
     def _connect(self, mode: str) -> PatientConnection:
-        self._require_ours()
+        self._require_no_links()
         require_regular_files(*self._files())  # SQLite waits for pipes
         connection = PatientConnection.open(f"{self.path.resolve().as_uri()}?{mode}", self.patience, uri=True)
         connection.text_factory = _AS_TEXT
@@ -261,7 +259,8 @@ def _migrate(connection: PatientConnection, path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         script = f"{_SCRIPTS[VERSION]} PRAGMA application_id={APPLICATION};"
     else:
-        script = _UPGRADES.get(_check(connection, path), "")
-        if not script:
+        version = _check(connection, path)
+        if version == VERSION:
             return
+        script = _UPGRADES[version]
     connection.execute_all(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={VERSION}; COMMIT")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -76,9 +75,10 @@ def _escaped(text: str) -> Iterator[str]:
             yield from (written, _DIGITS.sub(lambda digits: digits[0].upper().replace("U", "u"), written))
     yield repr(text)[1:-1]
     yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
-    yield html.escape(text, quote=False)
+    in_html = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    yield in_html
     for quotes in _HTML_QUOTES:
-        written = html.escape(text, quote=False)
+        written = in_html
         for character, entity in quotes.items():
             written = written.replace(character, entity)
         yield written
