@@ -1,14 +1,15 @@
 """All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers` and
-`nika.secret_sources`. The entry point's name is the word that a user writes. The module says which version of this
-interface it was written for: `NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators of payloads are
-in the module `fields`, and the names of Nika's codes in the module `codes`. What a client streams is a `Chunk`: a
-`TextDelta`, a `ClientNotice` or, at the end, `Finished`.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers`,
+`nika.secret_sources` and `nika.backends`. The entry point's name is the word that a user writes. The module says which
+version of this interface it was written for: `NIKA_API = 1`. The version that is installed is `API_VERSION`.
+Validators of payloads are in the module `fields`, and the names of Nika's codes in the module `codes`. What a client
+streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
 What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
+What the driver of a run asks of a backend is a `DriverAction`.
 A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
@@ -71,6 +72,25 @@ if TYPE_CHECKING:
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
+    from nika_core.plugin.backend import (
+        Backend,
+        BackendDescription,
+        BackendKernel,
+        BackendRun,
+        BackendSetup,
+        ClearTimer,
+        DriverAction,
+        EndRun,
+        RunDriver,
+        RunUpdate,
+        SetTimer,
+        StartWork,
+        StopWork,
+        Submission,
+        TaskRunner,
+        WorkEnd,
+        WorkerOptions,
+    )
     from nika_core.plugin.client_extras import (
         BatchClient,
         BatchFinder,
@@ -118,6 +138,25 @@ API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
     "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
+    "nika_core.plugin.backend": (
+        "Backend",
+        "BackendDescription",
+        "BackendKernel",
+        "BackendRun",
+        "BackendSetup",
+        "DriverAction",
+        "EndRun",
+        "RunDriver",
+        "RunUpdate",
+        "SetTimer",
+        "StartWork",
+        "ClearTimer",
+        "StopWork",
+        "Submission",
+        "TaskRunner",
+        "WorkEnd",
+        "WorkerOptions",
+    ),
     "nika_core.plugin.client_extras": (
         "BatchClient",
         "BatchFinder",
@@ -202,6 +241,11 @@ __all__ = [
     "Admission",
     "AgentBlock",
     "AnswerError",
+    "Backend",
+    "BackendDescription",
+    "BackendKernel",
+    "BackendRun",
+    "BackendSetup",
     "BatchClient",
     "BatchFinder",
     "BatchReply",
@@ -212,6 +256,7 @@ __all__ = [
     "CallEstimate",
     "Category",
     "Chunk",
+    "ClearTimer",
     "Client",
     "ClientNotice",
     "Clock",
@@ -219,9 +264,11 @@ __all__ = [
     "CommandContext",
     "Declined",
     "DocumentPart",
+    "DriverAction",
     "Edge",
     "EdgeKind",
     "Effect",
+    "EndRun",
     "Estimate",
     "EventKind",
     "Explanation",
@@ -270,21 +317,28 @@ __all__ = [
     "Report",
     "Role",
     "RuleField",
+    "RunDriver",
+    "RunUpdate",
     "Scope",
     "SecretSource",
     "SecretSourceDescription",
     "SecretSourceSetup",
+    "SetTimer",
     "Severity",
     "Source",
     "SourceReport",
     "Spending",
     "Stage",
+    "StartWork",
     "Step",
     "StepContext",
     "StepOutput",
+    "StopWork",
     "Styled",
+    "Submission",
     "Task",
     "TaskError",
+    "TaskRunner",
     "Template",
     "TemplateSource",
     "TemplateValueError",
@@ -303,6 +357,8 @@ __all__ = [
     "UsageError",
     "Values",
     "WaitFor",
+    "WorkEnd",
+    "WorkerOptions",
     "Workflow",
     "WorkflowCall",
     "answer_text",

@@ -7,8 +7,8 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks` and `secret_checks`. Names are
-imported when they are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks`, `secret_checks` and
+`backend_checks`. Names are imported when they are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nika_core.testing.backend_kit import BackendConformance
     from nika_core.testing.case import Case
     from nika_core.testing.clock import ManualClock
     from nika_core.testing.command_checks import call_nika
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BackendConformance",
     "Case",
     "CommandConformance",
     "FakePayload",
@@ -85,6 +87,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "BackendConformance": "backend_kit",
     "Case": "case",
     "CommandConformance": "command_kit",
     "FakePayload": "payloads",
