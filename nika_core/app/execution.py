@@ -14,12 +14,14 @@ from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_requests
 from nika_core.app.mocked_answers import answers_of, unused_answers
+from nika_core.app.own_runs import signed
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_info import run_info
+from nika_core.app.run_observers import RunObservers
 from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_processes import end_processes
 from nika_core.app.run_services import run_services
@@ -33,7 +35,7 @@ from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import Observer, Services
+from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunRecorder, new_run_id
@@ -41,6 +43,7 @@ from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
+from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
 
 _HERE: Final = "the run's terminal"
@@ -57,7 +60,7 @@ class Execution:
         self,
         prepared: PreparedRun,
         journal: Journal | None = None,
-        observers: Iterable[Observer] = (),
+        observers: Iterable[EventListener] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
         signals: TakeSignals | None = None,
@@ -155,8 +158,9 @@ class Execution:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
             self._policies = run_policies(self._prepared, run_id, self._notice, partial(self._spent, budget))
-            services = self._services(budget)
-            self._run = Run(self._request(run_id), services, self._observers)
+            observing = RunObservers(self._prepared, run_id, self._recorded)
+            services = self._services(budget, observing.trace)
+            self._run = Run(self._request(run_id), services, [*self._observers, *observing.plugins])
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
             for warning in self.warnings:  # now, while the user may still stop the run, and again at the end
@@ -164,7 +168,7 @@ class Execution:
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._result(self._run)
-            self.warnings += budget.ledger.overdrafts()
+            self.warnings += [*observing.warnings(), *budget.ledger.overdrafts()]
             self.warnings += unused_answers(self._answers, result)
             await self._finish(result)
             if result.status is RunStatus.PAUSED and self._journal is not None:
@@ -202,25 +206,28 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
-            # Only now is it ours: another process may have resumed it since it was read.
-            self._recorded = self._journal.load(log.run_id)
+            run_id = self._recorded.run.id
+            log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
+            if log.position != self._recorded.position:  # another process has worked on it since it was read
+                self._recorded = self._journal.load(run_id)
+            self._recorded = replace(self._recorded, memo=log.kept_before())  # there may be more without an event
             try:
-                with self._journal.damage_told(log.run_id):
-                    self._previous = previous_tasks(self._recorded.events)
-                    self._grants = granted_in(self._recorded.events)
-                    self._earlier_answers = EarlierAnswers(self._recorded.events)
-                    charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+                with self._journal.damage_told(run_id):
+                    events = self._recorded.events
+                    self._previous, self._grants = previous_tasks(events), granted_in(events)
+                    self._earlier_answers = EarlierAnswers(events)
+                    charge_earlier(self._budget, events, self._recorded.memo)
+                    log.know(events)
             except JournalError:
                 log.release()
                 raise
             return log
         try:
-            return self._journal.begin(run_info(self._prepared), mask=mask)
+            info = run_info(self._prepared)
+            run_id = new_run_id(info.started)
+            return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
         except JournalError as error:
-            self.warnings.append(
-                f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
-            )
+            self.warnings.append(f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}")
             return None
 
     async def _finish(self, result: RunResult) -> None:
@@ -276,7 +283,7 @@ class Execution:
             seq=0 if self._recorded is None else self._recorded.seq,
         )
 
-    def _services(self, budget: Budget) -> Services:
+    def _services(self, budget: Budget, trace: TraceContext | None) -> Services:
         prepared, log = self._prepared, self._log
         services = run_services(
             prepared,
@@ -292,7 +299,14 @@ class Execution:
         if signals is None and log is not None:
             received = ReceivedSignals(log, self._earlier_answers, self._notice)
             signals, arrived = received.take, received.arrived
-        services = replace(services, signals=signals, notices=self._notices, attended=self._attended, arrived=arrived)
+        services = replace(
+            services,
+            signals=signals,
+            notices=self._notices,
+            attended=self._attended,
+            arrived=arrived,
+            trace=trace,
+        )
         if log is None:
             return services
         return replace(services, record=log.record, barrier=log.barrier, durable=self._durable, call_cache=log)

@@ -79,6 +79,7 @@ _METHODS: Final = {
     (Kind.BACKEND, "backend"): (
         *("submit", "events", "signal", "cancel", "result", "definition", "runs", "offered", "serve", "close"),
     ),
+    (Kind.OBSERVER, "observer"): ("observe", "close"),
 }
 _BASES: Final = {"facets": Facets, "policy": Policy}
 

@@ -29,6 +29,7 @@ FOLLOWED = {
     "notifiers.md",
     "secret-sources.md",
     "backends.md",
+    "observers.md",
     "private.md",
 }
 # What depends on the machine on which the example is read, not on the example.

@@ -35,6 +35,7 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
         "notifiers",
         "secret-sources",
         "backends",
+        "observers",
         "private",
     ],
 )

@@ -25,6 +25,7 @@ PAGES = {
     "notifier": "notifiers.md",
     "secret_source": "secret-sources.md",
     "backend": "backends.md",
+    "observer": "observers.md",
 }
 
 

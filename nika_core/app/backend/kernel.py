@@ -10,9 +10,9 @@ from nika_core.app.backend.opening import open_definition, require_same_plugin
 from nika_core.app.backend.run_driver import CoreDriver
 from nika_core.app.backend.task_runner import RunRunner
 from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.user_folders import user_folder
 from nika_core.app.workspace import Workspace
 from nika_core.model.json import JsonObject
+from nika_core.model.user_folders import user_folder
 from nika_core.registry import Kind
 
 _KEPT = 64  # runs that stay prepared

@@ -35,7 +35,7 @@ from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
 from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.local.run_plan import run_plan
-from nika_core.engine.local.services import Observer, Services
+from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
 from nika_core.model.state import RunResult, TaskResult
@@ -46,7 +46,7 @@ _INTERRUPTED: Final = "interrupted"
 class Run:
     """One run of one workflow. Make it, await `result` once, `cancel` it from the same event loop."""
 
-    def __init__(self, request: RunRequest, services: Services, observers: Iterable[Observer] = ()) -> None:
+    def __init__(self, request: RunRequest, services: Services, observers: Iterable[EventListener] = ()) -> None:
         self._request = request
         self._inbox: deque[CoreEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None

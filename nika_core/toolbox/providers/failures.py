@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
 import os
 import re
 import ssl
@@ -11,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -45,7 +48,8 @@ def clean(message: str, secrets: Sequence[str] = ()) -> str:
     """Return what a server says on one line, without control characters and without a key in it."""
     for secret in secrets:
         if len(secret) >= 6:
-            message = message.replace(secret, "***")
+            for shown in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")):
+                message = message.replace(shown, "***")
             message = re.sub(r"[^\s\"'`:,;()]{6,}", partial(_without_part, secret), message)
     message = " ".join("".join(char if char.isprintable() else " " for char in message).split())
     return message if len(message) <= _MESSAGE else message[: _MESSAGE - 1] + "…"
@@ -65,10 +69,9 @@ def retry_after_of(headers: Headers) -> float | None:
     milliseconds = headers.get("retry-after-ms")
     value = headers.get("retry-after")
     try:
-        if milliseconds:
-            return max(0.0, float(milliseconds) / 1000)
-        if value:
-            return max(0.0, float(value))
+        if milliseconds or value:
+            seconds = float(milliseconds) / 1000 if milliseconds else float(value or 0)
+            return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
@@ -152,7 +155,8 @@ def status_error(
             hint="fix `model`; `nika providers --check` lists the models",
         )
     if status in (404, 405) or 300 <= status < 400:
-        place = f"; it is at {headers.get('location')}" if headers.get("location") else ""
+        location = clean((headers.get("location") or "").partition("?")[0], secrets)
+        place = f"; it is at {location}" if location else ""
         return TaskError(
             f"{provider} has nothing at this address{said}{place}",
             category=Category.CONFIG,
@@ -220,20 +224,20 @@ def transport_error(
             usage=NOTHING,
             hint="check that the server runs and that its address, and the proxy in the environment, are right",
         )
+    if names & {"DecodingError", "JSONDecodeError", "UnicodeDecodeError"}:
+        return TaskError(
+            f"{provider}{where} sent an answer that cannot be read: {reason}",
+            category=Category.PROVIDER,
+            usage=usage,
+            retriable=False,
+            hint="check that the address is that of a model server, and what a proxy before it does to answers",
+        )
     if names & {"TransportError", "HTTPError", "APIConnectionError", "ConnectionError", "StreamError"}:
         return TaskError(
             f"the connection to {provider}{where} broke: {reason}",
             category=Category.NETWORK,
             usage=usage,
             retriable=retriable,
-        )
-    if names & {"DecodingError", "JSONDecodeError", "UnicodeDecodeError"}:
-        return TaskError(
-            f"{provider}{where} sent an answer that cannot be read: {reason}",
-            category=Category.PROVIDER,
-            usage=usage,
-            retriable=retriable,
-            hint="check that the address is that of a model server",
         )
     return None
 
@@ -292,7 +296,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _reason(error: BaseException) -> str:
     """Return the innermost message that is not empty, or the system's own for an error number."""
     texts = [_text(link) for link in _chain(error) if not isinstance(link, asyncio.CancelledError)]
-    return next((text for text in reversed(texts) if text), type(error).__name__)
+    said = next((text for text in reversed(texts) if text), type(error).__name__)
+    return re.sub(r"bytearray\(b(.*)\)", r"\1", said)  # h11's way to show what a server sent
 
 
 def _text(error: BaseException) -> str:

@@ -5,6 +5,7 @@ Imports httpx2: only the step imports this module, when the client is open and h
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -154,4 +155,5 @@ def _cause(error: BaseException) -> OSError | None:
 
 
 def _said(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return re.sub(r"bytearray\(b(.*)\)", r"\1", said)  # h11's way to show what a server sent

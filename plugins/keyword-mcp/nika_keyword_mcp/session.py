@@ -123,6 +123,7 @@ class Session:
         on_progress: Callable[[float, float | None, str], None],
         key: str = "",
         ask: Ask | None = None,
+        traceparent: str = "",
     ) -> Mapping[str, Any]:
         """Call a tool; return its result as the server sent it.
 
@@ -131,6 +132,7 @@ class Session:
         Args:
             key: tells the call from others; the server is given it, too, to recognise a call that is made again.
             ask: answers what the server asks in the call.
+            traceparent: names the task's attempt in the run's trace; "": nobody traces the run.
         """
 
         async def progressed(progress: float, total: float | None, message: str | None) -> None:
@@ -138,8 +140,8 @@ class Session:
                 on_progress(progress, total, message or "")
 
         def send() -> Awaitable[Any]:
-            meta: Any = {wire.KEY: key} if key else None
-            return self._client.call_tool(name, dict(arguments), progress_callback=progressed, meta=meta)
+            meta: Any = {word: text for word, text in ((wire.KEY, key), ("traceparent", traceparent)) if text}
+            return self._client.call_tool(name, dict(arguments), progress_callback=progressed, meta=meta or None)
 
         try:
             with self._under_way():
