@@ -306,16 +306,14 @@ def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]
         import asyncio
         import time
         from functools import partial
-        from nika_core.plugin import (
-            BackendDescription, EndRun, RunUpdate, SetTimer, StartWork, StopWork, UsageError, hookimpl
-        )
+        from nika_core.plugin import BackendDescription, EndRun, RunUpdate, UsageError, hookimpl
+        from nika_core.plugin import SetTimer, StartWork, StopWork
 
         NIKA_API = 1
 
         @hookimpl
         def nika_backends():
-            summary = "Runs in the process that submits."
-            return [BackendDescription(name="inline", summary=summary, backend="acme_inline:Inline")]
+            return [BackendDescription(name="inline", summary="Runs here.", backend="acme_inline:Inline")]
 
         class Inline:
             def __init__(self, setup):
@@ -324,9 +322,8 @@ def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]
 
             async def submit(self, submission):
                 run, definition = submission.run_id, submission.definition
-                if run in self.drivers:
+                if self.definitions.setdefault(run, definition) and run in self.drivers:
                     raise UsageError(f"there is a run {run} already")
-                self.definitions[run] = definition
                 self.drivers[run] = self.kernel.driver(definition, time.time)
                 self.runners[run] = self.kernel.runner(definition)
                 self.do(run, self.drivers[run].start())
@@ -335,7 +332,7 @@ def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]
                 for action in actions:
                     if isinstance(action, EndRun):
                         self.results[run] = action.result
-                    elif isinstance(action, StartWork):
+                    if isinstance(action, StartWork):
                         work = self.works[run, action.id] = asyncio.ensure_future(self.work(run, action))
                         work.add_done_callback(partial(self.lost, run, action))
                     elif isinstance(action, StopWork):
@@ -345,7 +342,7 @@ def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]
 
             def lost(self, run, action, work):
                 if work.cancelled():  # before its first step
-                    self.do(run, self.drivers[run].lost(action.id, "it was stopped"))
+                    self.do(run, self.drivers[run].lost(action.id, "stopped"))
 
             async def work(self, run, action, state=None):
                 end = await self.runners[run].run(action.work, state=state)
@@ -388,21 +385,16 @@ def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]
                 return {}
 
             async def serve(self, options):
-                options.ready()
-                await options.stop()
+                raise UsageError("this backend has no workers")
 
             async def close(self):
-                for task in (*self.works.values(), *self.timers):
-                    task.cancel()
-                for runner in self.runners.values():
-                    await runner.close()
+                _ = [task.cancel() for task in (*self.works.values(), *self.timers)]
+                _ = [await runner.close() for runner in self.runners.values()]
 
     and in its pyproject.toml:
 
         [project.entry-points."nika.backends"]
         inline = "acme_inline"
 
-    A run is then started with `nika run --on inline:// WORKFLOW`. It runs everything in the
-    process that submits it, keeps nothing, and ignores `ClearTimer`: the driver takes no notice of a timer that it has
-    stopped.
+    `nika run --on inline:// WORKFLOW` then runs in its own process; a timer that the driver has cleared does no harm.
     """

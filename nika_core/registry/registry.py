@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nika_core import codes
 from nika_core.errors import PluginError
 from nika_core.plugin import (
-    BackendDescription,
-    BackendSetup,
     Client,
     Command,
     Facets,
@@ -38,7 +36,6 @@ from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
 
 if TYPE_CHECKING:
-    from nika_core.registry.guarded_backend import GuardedRunBackend
     from nika_core.registry.guarded_notifier import GuardedNotifier
     from nika_core.registry.guarded_observer import GuardedObserver
     from nika_core.registry.guarded_policy import GuardedPolicy
@@ -339,15 +336,6 @@ class Registry:
         """A secret source for one run. Raises PluginError."""
         source: GuardedSecretSource = self._new(Kind.SECRET_SOURCE, word, "source", setup)
         return source
-
-    def backend(self, word: str) -> BackendDescription:
-        """Raises PluginError."""
-        return self._load(Kind.BACKEND, word, BackendDescription)
-
-    def new_backend(self, word: str, setup: BackendSetup) -> GuardedRunBackend:
-        """A backend for one command. Raises PluginError."""
-        backend: GuardedRunBackend = self._new(Kind.BACKEND, word, "backend", setup)
-        return backend
 
     def _new(self, kind: Kind, word: str, field: str, setup: object) -> Any:
         record = self.record(kind, word)

@@ -19,8 +19,9 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.question import AnswerError, OpenQuestion, check_answer, is_question, question_of
 from nika_core.model.state import RunResult, RunStatus
-from nika_core.plugin import BackendSetup, Submission
-from nika_core.registry import Kind
+from nika_core.plugin import BackendDescription, BackendSetup, Submission
+from nika_core.registry import Kind, Registry
+from nika_core.registry.loading import make_guarded
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_backend import GuardedRunBackend
@@ -39,7 +40,7 @@ def open_backend(
     """
     match = _URL.match(url)
     words = workspace.registry.words(Kind.BACKEND)
-    examples = [workspace.registry.backend(word).example or f"{word}://..." for word in words]
+    examples = [_description(workspace.registry, word).example or f"{word}://..." for word in words]
     there = f"there are: {', '.join(examples)}" if words else "no backend is installed; one is nika-backend-temporal"
     if match is None:
         raise UsageError(f"{url!r} is not the address of a backend", code=codes.USAGE, hint=there)
@@ -54,7 +55,15 @@ def open_backend(
         shared=None if shared is None else str(shared.absolute()),
         notice=notice,
     )
-    return workspace.registry.new_backend(match[1], setup)
+    record = workspace.registry.record(Kind.BACKEND, match[1])
+    backend: GuardedRunBackend = make_guarded(record, _description(workspace.registry, match[1]), "backend", setup)
+    return backend
+
+
+def _description(registry: Registry, word: str) -> BackendDescription:
+    description = registry.description(registry.record(Kind.BACKEND, word))
+    assert isinstance(description, BackendDescription)
+    return description
 
 
 def submission_of(prepared: PreparedRun, *, shared: Path | None = None) -> Submission:
