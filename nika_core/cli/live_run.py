@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
-from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.annotations import annotate_failures
+from nika_core.cli.console import is_live, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
@@ -111,7 +112,7 @@ def observers_of(
         from nika_core.cli.event_log import logging_observer
 
         found.append(logging_observer(style_of_log or "text", prepared.masker.text))
-    elif format_ == "pretty" and coloured(sys.stderr):
+    elif format_ == "pretty" and is_live(sys.stderr):
         from nika_core.cli.live_view import LiveView
 
         live = LiveView(prepared.workflow, verbose=verbose)
@@ -136,6 +137,7 @@ def print_result(
         print_json({"event": "result", "runId": result.run_id, "data": nika.to_json(result)}, indent=None)
     else:
         _print_pretty(result, prepared)
+    annotate_failures(result, prepared.workflow)
     if execution is None:
         return
     for warning in execution.warnings:
