@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nika_core import codes
 from nika_core.testing import RawServer, run_workflow
 from nika_core.testing.fault_server import ReceivedRequest
 from nika_core.testing.raw_server import RawAnswer
@@ -355,3 +356,31 @@ def test_decisions_and_calls_of_tools_count_although_the_server_tells_no_figures
     assert ran.result.usage.input_tokens > 20
     assert ran.result.usage.output_tokens > 0
     assert ran.result.usage.estimated
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_servers_that_count_differently_exceed_a_limit_by_no_more_than_what_was_in_flight(at_once: int) -> None:
+    rows = [told("low", usage(1, 21), 1, 21), told("high", usage(4000, 4000), 4000, 4000)]
+    calls = "\n".join(
+        f"  - {{id: t{number}, llm: {{prompt: Hello., model: {rows[number % 2].name}, maxTokens: {MOST}}}, "
+        "retry: {max: 1}, onError: continue}"
+        for number in range(8)
+    )
+    with OddServer(rows) as server:
+        ran = run_workflow(
+            f"agent: {{model: m, provider: openai}}\ntasks:\n{calls}\n",
+            environ={
+                "OPENAI_BASE_URL": f"{server.url}/v1",
+                "OPENAI_API_KEY": "sk-none",
+                "NO_PROXY": "127.0.0.1",
+                "NIKA_MAX_CONCURRENT": str(at_once),
+                "NIKA_MAX_TOKENS_TOTAL": "10000",
+            },
+        )
+    used = ran.result.usage.total_tokens
+    assert used < 10_000 + at_once * 8000
+    assert sum(task.failure is not None and task.failure.code == codes.TOKEN_BUDGET for task in ran.result.tasks) >= 2
+    over = [warning for warning in ran.warnings if "more than NIKA_MAX_TOKENS_TOTAL allows" in warning]
+    assert [f"{used:,} tokens, {used - 10_000:,} tokens more" in warning for warning in over] == [True] * (
+        used > 10_000
+    )
