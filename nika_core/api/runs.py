@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
 from nika_core.app.results import RecordedRun, SentSignal
+from nika_core.app.trust import trusted_by_variable
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
@@ -36,7 +37,9 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     """
     from nika_core.app.run_processes import remove_run  # it loads the engine
 
-    return remove_run(_journal(folder), run)
+    workspace = Workspace.open(None if folder is None else Path(folder))
+    journal = workspace.journal()
+    return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
 
 
 def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | None = None) -> SentSignal:

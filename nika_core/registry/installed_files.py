@@ -114,7 +114,7 @@ class InstalledFiles:
             "has a RECORD that names files elsewhere": filter(_is_odd, listed),
             "has a RECORD without a SHA-256 hash of": unhashed,
             "has files that its RECORD does not name": sorted(self._unlisted(listed)),
-            "has byte code that is not of its source": self._forged(listed),
+            "has byte code that is not of its source (remove it: Python makes it again)": self._forged(listed),
         }
         foreign = [module for module in self.modules if not self._is_imported_from(module.partition(":")[0], listed)]
         if foreign:

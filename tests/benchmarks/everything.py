@@ -86,6 +86,11 @@ def streams(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_streams.py")
 
 
+def work(peers: Path) -> Iterator[Row]:
+    """Tools, requests, commands and functions, beside what one would write by hand."""
+    yield from _rows("bench_work.py")
+
+
 def commands(peers: Path) -> Iterator[Row]:
     """Whole commands on large workflows and long histories."""
     yield from _rows("bench_commands.py")
@@ -98,7 +103,8 @@ def startup(peers: Path) -> Iterator[Row]:
 
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    part.__name__: part for part in (startup, commands, template, document, engine, items, streams, shells, others)
+    part.__name__: part
+    for part in (startup, commands, template, document, engine, items, streams, work, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 

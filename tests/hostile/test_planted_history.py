@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,6 +22,7 @@ from nika_core.app.own_runs import is_own, signed
 from nika_core.errors import RefusedError
 from nika_core.journal import Journal, RunInfo
 from nika_core.model.codec import usage_of
+from nika_core.toolbox.process.sweeping import marked
 
 FLOW = 'tasks: [{id: a, shell: "echo a >> done"}, {id: b, shell: "[ -e go ]"}]\n'
 As = Callable[[str], None]
@@ -161,6 +163,21 @@ def test_a_planted_history_can_be_looked_at_and_removed(planted: Path) -> None:
     assert nika.questions() == ()
     nika.runs.remove(run.run_id)
     assert nika.runs.list() == ()
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_removing_a_planted_run_ends_no_process_of_the_run_whose_id_it_has(
+    planted: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    (run,) = nika.runs.list()
+    environ = {**os.environ, **marked({}, run.run_id)}
+    with subprocess.Popen(["sleep", "60"], env=environ) as process:
+        try:
+            monkeypatch.setenv("NIKA_TRUST", str(int(trusted)))
+            nika.runs.remove(run.run_id)
+            assert (process.poll() is not None) == trusted
+        finally:
+            process.kill()
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -206,7 +206,7 @@ DIFFERENCES: dict[str, tuple[Callable[[Odd], object], str]] = {
         lambda odd: odd.device("entry_points.txt"),
         "acme 1.0 is locked, but not installed",
     ),
-    "byte code of another source": (lambda odd: odd.byte_code(), "has byte code that is not of its source: "),
+    "byte code of another source": (lambda odd: odd.byte_code(), "has byte code that is not of its source (remove it"),
     "optimized byte code of another source": (lambda odd: odd.byte_code(optimization="1"), "byte code that is not of"),
     "byte code that is not compared with its source": (lambda odd: odd.byte_code(flags=1), "byte code that is not of"),
     "byte code with the hash of its source": (lambda odd: odd.byte_code(flags=3), "byte code that is not of"),
