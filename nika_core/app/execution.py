@@ -225,8 +225,9 @@ class Execution:
         if self._recorded is not None:
             run_id = self._recorded.run.id
             log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
-            if log.position != self._recorded.position:  # another process has resumed it since it was read
+            if log.position != self._recorded.position:  # another process has worked on it since it was read
                 self._recorded = self._journal.load(run_id)
+            self._recorded = replace(self._recorded, memo=log.kept_before())  # there may be more without an event
             try:
                 with self._journal.damage_told(run_id):
                     events = self._recorded.events
@@ -243,8 +244,7 @@ class Execution:
             run_id = new_run_id(info.started)
             return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
         except JournalError as error:
-            reason = f"{error.message} {error.hint or ''}".rstrip()
-            self.warnings.append(f"this run has no history and cannot be resumed: {reason}")
+            self.warnings.append(f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}")
             return None
 
     async def _finish(self, result: RunResult) -> None:

@@ -55,7 +55,7 @@ class RunRecorder:
         self._mask = mask
         self._inbox = SignalInbox(store, number, self._append)
         self.position = position  # of the last event that was there before
-        self._earlier = EarlierEnds(())
+        self._earlier: EarlierEnds | None = None  # of a run that is resumed
         self._begun = 0.0  # when this life of the run did
         self._told = False  # history says already how the run ended
 
@@ -69,7 +69,7 @@ class RunRecorder:
         for event in events:
             if event.seq:
                 self.last_seq = event.seq
-                new = self._earlier.new_in(event)
+                new = event if self._earlier is None else self._earlier.new_in(event)
                 if new is None:
                     continue
                 self._next += 1
@@ -103,6 +103,11 @@ class RunRecorder:
         if kept is None and (stored := self._stored.get((key, call))) is not None:
             kept = self._read(stored)
         return kept
+
+    def kept_before(self) -> dict[tuple[str, str], Json]:
+        """Return everything that earlier lives of the run have kept, by key and call, but for what is lost."""
+        kept = {name: self._read(stored) for name, stored in self._stored.items()}
+        return {name: value for name, value in kept.items() if value is not None}
 
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""

@@ -2,7 +2,7 @@
 
 Tools of MCP servers, agents with tools, HTTP requests, commands and functions: a run through the public interface with
 its journal, and the same with the SDK, httpx2 or asyncio, 10 at once. Servers are in processes of their own. CPU time,
-the best of several rounds in turns; for commands and functions that of all processes that are started, too.
+the best of several rounds in turns, with that of all processes that are started; the model server is not.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ class _Guarded:
 GUARDED = _Guarded()
 
 
-def ours(folder: Path, tasks: Sequence[str], head: str = "", *, processes: bool = False) -> float:
-    """CPU seconds that a run takes, once; `processes`: with those of what it starts."""
+def ours(folder: Path, tasks: Sequence[str], head: str = "") -> float:
+    """CPU seconds that a run takes, with what it starts, once."""
     ready = workflow(folder, tasks, head)
     gc.collect()
     start, GUARDED.seconds = time.process_time(), 0.0
     before = _forker_seconds()
     result = asyncio.run(nika.carry_out(nika.start(ready)))
-    took = time.process_time() - start + (GUARDED.seconds - before if processes else 0.0)
+    took = time.process_time() - start + GUARDED.seconds - before
     failed = [task.failure for task in result.tasks if task.failure is not None]
     assert result.status is nika.RunStatus.SUCCEEDED, failed[:1]
     return took
@@ -106,7 +106,7 @@ def by_hand(work: Callable[[asyncio.Semaphore], Awaitable[object]]) -> float:
     asyncio.run(run())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime
-    return time.process_time() - start + (started if work.__name__ == "processes" else 0.0)
+    return time.process_time() - start + started
 
 
 def compared(measure: str, other: str, bound: float | None, count: int, works: dict[str, Callable[[], float]]) -> Row:
@@ -233,8 +233,8 @@ def shell(folder: Path) -> Iterator[Row]:
 
         assert all(await asyncio.gather(*map(call, range(count))))
 
-    works = {"ours": lambda: ours(folder, tasks, processes=True), "other": lambda: by_hand(processes)}
-    yield compared("shell commands, all processes", "asyncio", 1.3, count, works)
+    works = {"ours": lambda: ours(folder, tasks), "other": lambda: by_hand(processes)}
+    yield compared("shell commands", "asyncio", 1.3, count, works)
 
 
 def function(folder: Path) -> Iterator[Row]:
@@ -259,8 +259,8 @@ def _function(folder: Path, measure: str, name: str, source: str, bound: float, 
         assert all(await asyncio.gather(*map(call, range(count))))
 
     tasks = [reference.replace("{}", str(number)) for number in range(count)]
-    works = {"ours": lambda: ours(folder, tasks, processes=True), "other": lambda: by_hand(processes)}
-    return compared(f"{measure}, all processes", "a new interpreter", bound, count, works)
+    works = {"ours": lambda: ours(folder, tasks), "other": lambda: by_hand(processes)}
+    return compared(measure, "a new interpreter", bound, count, works)
 
 
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {

@@ -1,14 +1,13 @@
 """Servers that do nothing but answer: `python tests/benchmarks/work_servers.py http|mcp`.
 
 `http` listens on loopback, prints its port, and ends when its standard input does; the path `/connections` is answered
-with how many connections have been opened since it was asked last. `mcp` speaks the Model Context Protocol over stdio
-and has one tool, `echo`.
+with how many connections have been opened since it was asked last. `mcp` is a server of the SDK over stdio with one
+tool, `echo`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,11 +16,6 @@ from pathlib import Path
 from typing import Any
 
 SERVER = str(Path(__file__))
-_TOOL = {
-    "name": "echo",
-    "description": "Return a text.",
-    "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
-}
 
 
 class _Connection(asyncio.Protocol):
@@ -47,24 +41,16 @@ async def _serve_http() -> None:
 
 
 def _serve_mcp() -> None:
-    for line in sys.stdin.buffer:
-        request = json.loads(line)
-        if "id" in request:
-            answer = {"jsonrpc": "2.0", "id": request["id"], **_answer(request["method"], request.get("params") or {})}
-            sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
-            sys.stdout.buffer.flush()
+    from mcp.server import MCPServer
 
+    server = MCPServer("echo")
 
-def _answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
-    if method == "initialize":
-        server = {"name": "echo", "version": "1"}
-        found = {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": server}
-        return {"result": found}
-    if method == "tools/list":
-        return {"result": {"tools": [_TOOL]}}
-    if method == "tools/call":
-        return {"result": {"content": [{"type": "text", "text": params["arguments"]["text"]}], "isError": False}}
-    return {"error": {"code": -32601, "message": "unknown"}}
+    @server.tool(structured_output=False)
+    def echo(text: str) -> str:
+        """Return a text."""
+        return text
+
+    server.run()
 
 
 @contextmanager

@@ -265,3 +265,10 @@ def test_the_address_of_a_redirect_is_shown_without_its_query_and_without_a_key(
     headers = {"location": "https://elsewhere.example/sk-secret-1/v1?token=abc"}
     error = status_error("acme", 307, "", headers, secrets=("sk-secret-1",))
     assert error.message.endswith("; it is at https://elsewhere.example/***/v1")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 400])
+def test_a_quota_that_is_used_up_is_told_as_such_with_any_status(status: int) -> None:
+    error = status_error("acme", status, "insufficient balance", {}, code="insufficient_quota")
+    assert (error.category, error.retriable) == (Category.CONFIG, False)
+    assert "credit or quota is used up" in error.message

@@ -106,7 +106,7 @@ class ResilientCaller:
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
-        _, info = await self._reach(request, agent)
+        _, info = await self._reach(request.model, agent)
         return info
 
     def forget(self, key: str, attempt: int) -> None:
@@ -132,15 +132,19 @@ class ResilientCaller:
     async def _candidate(self, request: ModelRequest, call: CallScope, place: int, chain: tuple[str, ...]) -> Candidate:
         """Return a model of the chain and what it would be asked."""
         model = chain[place] if chain else None
-        asked = replace(request, model=model, fallback=None)
-        connection, info = await self._reach(asked, call.agent, fallback=place > 0)
-        first, _ = (connection, info) if not place else await self._reach(replace(asked, model=chain[0]), call.agent)
+        connection, info = await self._reach(model, call.agent, fallback=place > 0)
+        first, _ = (connection, info) if not place else await self._reach(chain[0], call.agent)
         given = options_of(request, call.agent) if first is connection else {}
-        asked = replace(asked, options=self._connections.options(connection, given) or None)
+        asked = replace(
+            request,
+            messages=for_provider(request.messages, connection.provider.name),
+            model=model,
+            fallback=None,
+            options=self._connections.options(connection, given) or None,
+        )
         if place:
             asked = in_words(asked, info)
         meant = with_defaults(asked, call.agent, info)
-        meant = replace(meant, messages=for_provider(meant.messages, connection.provider.name))
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
         return Candidate(connection, info, meant, name)
 
@@ -197,7 +201,8 @@ class ResilientCaller:
                 reply = await self._send(request, call, in_flight)
             call.call_cache.put(call.key, name, reply_json(reply))
             note_call(call, in_flight, reply.usage)
-            await call.barrier()
+            if not in_flight.info.free or in_flight.admission is not None:  # else it may be asked for again
+                await call.barrier()
         except Suspended:
             raise
         except BaseException:
@@ -220,9 +225,9 @@ class ResilientCaller:
             await self._governor.close()
 
     async def _reach(
-        self, request: ModelRequest, agent: AgentBlock, *, fallback: bool = False
+        self, model: str | None, agent: AgentBlock, *, fallback: bool = False
     ) -> tuple[Connection, ModelInfo]:
-        model = request.model or agent.model
+        model = model or agent.model
         if not model:
             raise missing_model()
         model = self._models.get(model, model)

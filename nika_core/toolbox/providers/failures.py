@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from nika_core import codes
@@ -111,18 +111,18 @@ def status_error(
     text = clean(message, secrets)
     said = f" (HTTP {status}): {text}" if text else f" (HTTP {status})"
     wait = retry_after_of(headers)
+    if status == 402 or code in ("insufficient_quota", "billing_error"):
+        return TaskError(
+            f"{provider} says that the account's credit or quota is used up{said}",
+            category=Category.CONFIG,
+            hint="see the billing page of the account",
+        )
     if status in (401, 403):
         variable = f" in {key_variable}" if key_variable else ""
         return TaskError(
             f"{provider} refuses the key{variable}{said}",
             category=Category.CONFIG,
             hint="set a key that is valid there and may use this model; `nika providers --check` tries it",
-        )
-    if status == 402 or code in ("insufficient_quota", "billing_error"):
-        return TaskError(
-            f"{provider} says that the account's credit or quota is used up{said}",
-            category=Category.CONFIG,
-            hint="see the billing page of the account",
         )
     if status == 407:
         return TaskError(
@@ -281,6 +281,12 @@ def truncated_error(provider: str, *, usage: Usage | None = None, said: str = ""
         usage=usage,
         hint="run it again, or resume the run",
     )
+
+
+def refusal_behind(error: BaseException) -> Any:
+    """Return the response that is an error, if an exception came up while its body was read; else None."""
+    found = (getattr(link, "response", None) for link in _chain(error))
+    return next((each for each in found if (getattr(each, "status_code", None) or 0) >= 300), None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

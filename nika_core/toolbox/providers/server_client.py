@@ -21,6 +21,7 @@ from nika_core.toolbox.providers.events import UnreadableReplyError, json_lines,
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
+    refusal_behind,
     status_error,
     transport_error,
     unreadable_error,
@@ -90,6 +91,8 @@ class ServerClient(ClientBase):
         """Read an exception of the SDK: the body of its `response` if it has one."""
         status = getattr(error, "status_code", None)
         response = getattr(error, "response", None)
+        if status is None and response is None and (refusal := refusal_behind(error)) is not None:
+            return ServerError("", refusal.status_code, None, refusal.headers)  # an error whose body cannot be read
         try:
             said = read_error_body(response.content)  # type: ignore[union-attr]  # an SDK's, None where there is none
         except Exception:  # no response, or one that nobody has read

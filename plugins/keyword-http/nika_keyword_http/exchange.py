@@ -134,7 +134,7 @@ def _explained(request: Request, error: Exception) -> TaskError | None:
         return TaskError(f"{call}: the body's compression is broken: {error}", retriable=False)
     if isinstance(error, (httpx2.TimeoutException, httpcore2.TimeoutException)):
         return TaskError(f"{call}: no answer in time", category=Category.TIMEOUT)
-    if isinstance(error, httpcore2.ConnectError):
+    if isinstance(error, (httpx2.ConnectError, httpcore2.ConnectError)):
         return TaskError(f"no connection to {host}: {_said(cause or error)}", category=Category.NETWORK)
     if isinstance(error, (httpx2.LocalProtocolError, httpcore2.LocalProtocolError)):
         return TaskError(f"{call} cannot be sent: {error}", category=Category.CONFIG)

@@ -31,7 +31,8 @@ from nika_keyword_mcp.servers import Server, nearest
 from nika_keyword_mcp.shared_client import SharedClient
 
 # The SDK logs what a session's end cuts off; without a handler of the application's, Python would print that.
-logging.getLogger("mcp").addHandler(logging.NullHandler())
+for _name in ("mcp", "client"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 _MAX_TOOLS: Final = 10_000
 _SHARE: Final = 0.95  # of an attempt's time: its end would not say what it waited for
 

@@ -81,7 +81,7 @@ def _values(text: str) -> Iterator[Any]:
 def _is_message(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    return "jsonrpc" in value or ("id" in value and (isinstance(value.get("result"), dict) or bool(value.get("error"))))
+    return "jsonrpc" in value or ("id" in value and ("result" in value or bool(value.get("error"))))
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -686,10 +686,10 @@ async def test_what_a_failed_call_leaves_unknown_is_what_its_events_do_not_tell(
     assert noted(h) == (22, 100)  # the later reply says nothing about the lost one
 
 
-async def test_a_free_model_needs_no_note_of_what_was_sent() -> None:
+async def test_a_free_model_needs_no_note_of_what_was_sent_and_waits_for_no_disk() -> None:
     h = house(info=ModelInfo("m", free=True))
     await h.caller.complete(ask(), h.scope())
-    assert (noted(h), h.barriers) == ((0, 0), 1)
+    assert (noted(h), h.barriers) == ((0, 0), 0)
     assert len(h.call_cache._kept) == 1
 
 
