@@ -44,8 +44,19 @@ def allow_colours(wanted: bool) -> None:
 
 
 def coloured(stream: TextIO) -> bool:
-    """Return whether this stream shows colours and live views."""
-    return _colours and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Return whether this stream shows colours: a terminal, or a log if FORCE_COLOR says so, as in CI."""
+    if not _colours or os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "0") not in ("", "0") or _is_terminal(stream)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Return whether this stream shows a live view."""
+    return coloured(stream) and _is_terminal(stream)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def style(text: str, *names: str, stream: TextIO | None = None) -> str:

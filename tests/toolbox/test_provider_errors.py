@@ -21,6 +21,7 @@ from nika_core.toolbox.providers import (
     retry_after_of,
     status_error,
     stop_reason,
+    transport_error,
 )
 
 TOKENS = {"prompt_tokens": 10, "completion_tokens": 5}
@@ -272,3 +273,14 @@ def test_a_quota_that_is_used_up_is_told_as_such_with_any_status(status: int) ->
     error = status_error("acme", status, "insufficient balance", {}, code="insufficient_quota")
     assert (error.category, error.retriable) == (Category.CONFIG, False)
     assert "credit or quota is used up" in error.message
+
+
+def test_a_proxy_that_wants_a_user_is_told_as_such_before_a_server_with_tls() -> None:
+    class ProxyError(Exception):
+        pass
+
+    error = transport_error("acme", ProxyError("407 Proxy Authentication Required"), address="https://acme.example")
+    assert error is not None
+    assert error.category is Category.CONFIG
+    assert "wants a user and password" in error.message
+    assert "HTTPS_PROXY=" in (error.hint or "")

@@ -99,7 +99,7 @@ def error_in(event: Mapping[str, Any]) -> ErrorBody | None:
         return read_error_body(event)
     choices = event.get("choices")
     for choice in choices if isinstance(choices, list) else ():  # a gateway's: the error of the server behind it
-        if isinstance(choice, Mapping) and choice.get("error"):
+        if isinstance(choice, dict) and choice.get("error"):
             return read_error_body({"error": choice["error"]})
     return None
 

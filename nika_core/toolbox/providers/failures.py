@@ -21,6 +21,7 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.toolbox.providers.error_body import read_error_body
 from nika_core.toolbox.providers.events import UnreadableReplyError
 
+_PROXY_USER: Final = "write them into the proxy's variable: HTTPS_PROXY=http://user:password@proxy:port"
 _MESSAGE: Final = 500  # characters of what a server says
 _TOO_LONG: Final = re.compile(
     r"context.?length|context.?window|maximum context|context size|(prompt|input|request) is too long"
@@ -128,7 +129,7 @@ def status_error(
         return TaskError(
             f"the proxy before {provider} wants a user and password{said}",
             category=Category.CONFIG,
-            hint="write them into the proxy's variable: HTTPS_PROXY=http://user:password@proxy:port",
+            hint=_PROXY_USER,
         )
     if status == 429:
         return TaskError(
@@ -202,6 +203,13 @@ def transport_error(
             usage=NOTHING,
             retriable=False,
             hint="SSL_CERT_FILE names the authorities to trust; a server without TLS has an address with http://",
+        )
+    if "ProxyError" in names and reason.startswith("407"):
+        return TaskError(
+            f"the proxy before {provider}{where} wants a user and password: {reason}",
+            category=Category.CONFIG,
+            usage=NOTHING,
+            hint=_PROXY_USER,
         )
     if names & {"LocalProtocolError", "InvalidURL", "UnsupportedProtocol", "UnicodeEncodeError"}:
         return TaskError(

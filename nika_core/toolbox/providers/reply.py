@@ -135,11 +135,12 @@ class ChatReply(Reply):
         self.begun = False
 
     def _begin(self, event: Mapping[str, Any]) -> None:
-        self.begun = self.begun or not self._parts_of_reply.isdisjoint(event)
+        self.begun = not self._parts_of_reply.isdisjoint(event)
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a chunk, or a whole completion, and return the text in it."""
-        self._begin(event)
+        if not self.begun:
+            self._begin(event)
         self.model = str(event.get("model") or self.model)
         vendor = event.get("x_groq")
         self.used(vendor.get("usage") if isinstance(vendor, Mapping) else None)

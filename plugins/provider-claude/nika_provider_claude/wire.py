@@ -205,7 +205,8 @@ class ClaudeReply(Reply):
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event and return the text in it."""
         kind = event.get("type")
-        self.begun = self.begun or kind in _KINDS
+        # A server that takes the request for one that counts tokens has generated nothing: it may be asked again.
+        self.begun = self.begun or kind in _KINDS or "input_tokens" in event
         match kind:
             case "message_start":
                 message = _object_in(event, "message")

@@ -92,7 +92,8 @@ class Reply(ChatReply):
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a part and return the text in it."""
-        self._begin(event)
+        if not self.begun:
+            self._begin(event)
         self.model = str(event.get("model") or self.model)
         message = event.get("message")
         text = self.message(message) if isinstance(message, Mapping) else ""

@@ -273,7 +273,8 @@ class EitherReply:
             reply = self._reply = ResponsesReply(self._request) if is_response else ChatReply(self._request)
         text = reply.add(event)
         self.usage = reply.usage
-        self.begun = self.begun or reply.begun
+        if not self.begun:
+            self.begun = reply.begun
         return text
 
     def finished(self) -> Finished:
