@@ -23,7 +23,7 @@ def make_private(mode: int, *paths: Path) -> None:
                 path.chmod(mode)
 
 
-def require_own(*paths: Path) -> None:
+def require_ours(*paths: Path) -> None:
     """Raise OSError if a file or a folder is another user's, who could read what is written there. Root's is taken."""
     if os.name != "posix":
         return

@@ -16,7 +16,7 @@ from nika_core.journal import faults
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
 from nika_core.journal.patience import Patience, PatientConnection, is_held
-from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private, require_own
+from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private, require_ours
 from nika_core.model.files import require_regular_files, size_of
 
 VERSION: Final = 4
@@ -156,7 +156,7 @@ class Store:
     def _make_private(self) -> None:
         """Make the folder and the database this user's alone: prompts and outputs are in them. Raises OSError."""
         self._require_no_links()
-        require_own(self.folder, *self._files())
+        require_ours(self.folder, *self._files())
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         make_private(PRIVATE_FOLDER, self.folder, self.blobs.folder, self.locks, self.folder / "runs")
         require_regular_files(*self._files())
