@@ -20,7 +20,6 @@ EXCEPTIONS = {
     "nika_core/registry/installed_files.py": "reads what installers wrote about installed distributions",
     "nika_core/testing/own_time.py": "reads the system's figures of its scheduler",
     "nika_core/testing/odd_mcp.py": "writes the log of a test's own process",
-    "nika_core/toolbox/process/own_process.py": "reads the system's table of processes",
     "nika_core/toolbox/process/proc.py": "reads the system's table of processes",
     "nika_core/toolbox/process/table.py": "reads the system's table of processes",
     "nika_core/cli/exit_deadline.py": "opens the null device",

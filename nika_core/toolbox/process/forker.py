@@ -54,7 +54,8 @@ def start_guardian(run_id: str) -> socket.socket | None:
 def _request(run_id: str, owner: Owner | None) -> bytes:
     tag, mark = (owner.tag, owner.mark) if owner else (0, "")
     status = read_status(os.getpid())
-    return marshal.dumps((tag_of(run_id), tag, mark.encode(), os.getpid(), status[-1] if status else 0))
+    started = status[-1] if status else 0
+    return marshal.dumps((tag_of(run_id), tag, mark.encode(), os.getpid(), started, os.getsid(0)))
 
 
 def _ask(request: bytes) -> socket.socket | None:

@@ -23,9 +23,33 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING or __package__:
-    from nika_core.toolbox.process.proc import become_subreaper, end_all, processes_below, read_status, set_tag
+    from nika_core.toolbox.process.proc import (
+        all_pids,
+        become_subreaper,
+        end_all,
+        kill_children,
+        kill_group,
+        own_children,
+        processes_below,
+        read_status,
+        read_tag,
+        set_tag,
+        signal_process,
+    )
 else:  # as the program of the process that forks guardians, which loads nothing else of Nika
-    from proc import become_subreaper, end_all, processes_below, read_status, set_tag
+    from proc import (
+        all_pids,
+        become_subreaper,
+        end_all,
+        kill_children,
+        kill_group,
+        own_children,
+        processes_below,
+        read_status,
+        read_tag,
+        set_tag,
+        signal_process,
+    )
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Final, NoReturn
@@ -39,6 +63,7 @@ UNABLE: Final = "unable"
 
 _SOON: Final = 1.0  # seconds within which a killed Nika is gone when its sockets are
 _EXIT_SECONDS: Final = 10.0  # how long Nika may take to exit after it has closed its end of the socket
+_LOOKS: Final = 20  # for processes that fork and exit all the time, until there are none
 _READ_BYTES: Final = 65_536
 _MAX_REQUEST: Final = 4096  # bytes
 _MAX_DESCRIPTORS: Final = 64
@@ -105,7 +130,7 @@ class _Guardian:
         mask: the signals that are blocked in the processes that it starts.
         run_tag: its own tag.
         tag, mark: of what Nika itself starts, if that belongs to the run; see `own_process`.
-        nika, started: Nika's number, and when it was started.
+        nika, started, session: Nika's number, when it was started, and its session.
     """
 
     def __init__(
@@ -117,6 +142,7 @@ class _Guardian:
         mark: bytes,
         nika: int,
         started: int,
+        session: int,
     ) -> None:
         self._socket = _socket.socket(fileno=descriptors[0])
         self._socket.setblocking(False)
@@ -124,6 +150,9 @@ class _Guardian:
         self._blocked = tuple(mask)
         self._own_tag, self._mark = tag, mark
         self._nika = nika, started
+        self._session = session
+        self._groups: set[int] = set()
+        self._others: set[int] = set()
         self._leaders: dict[int, int] = {}  # pid -> number of the request that started it
         self._descriptors: list[int] = []  # that have come, in order, for requests that are not complete
         self._in = bytearray()
@@ -270,9 +299,13 @@ class _Guardian:
         """Return what is there of the run; None: nothing."""
         self._reap()
         if self._mark and self._is_gone():
-            found = processes_below(os.getpid(), tag=self._own_tag, mark=self._mark)
+            found = processes_below(
+                os.getpid(), tag=self._own_tag, mark=self._mark, groups=self._groups, spare=self._session
+            )
+            if not found and any(self._kill_tagged() for _ in range(_LOOKS)):
+                return {}  # not over: one that forks and exits all the time is gone before it is found
         elif self._anyone():
-            found = processes_below(os.getpid())
+            found = processes_below(os.getpid(), groups=self._groups, spare=self._session)
         else:
             return None
         return found if found or self._anyone() else None
@@ -282,9 +315,31 @@ class _Guardian:
         asked: set[tuple[int, int]] = set()
         poll = select.poll()
         poll.register(self._wakes, select.POLLIN)
-        for pause in end_all(self._find, asked):
+        for pause in end_all(self._find, self._kill_new, asked, self._groups):
             poll.poll(pause)
         return len(asked)
+
+    def _kill_new(self) -> bool:
+        self._reap()
+        killed = kill_children(own_children() - self._leaders.keys())
+        return self._kill_tagged() or killed
+
+    def _kill_tagged(self) -> bool:
+        """Kill what Nika has started and is not below this process, as far as it is new. Return whether it was."""
+        if not (self._own_tag and self._is_gone()):
+            return False
+        pids = set(all_pids())
+        killed = False
+        for pid in pids - self._others:
+            status = read_status(pid)
+            if status is not None and read_tag(pid) == self._own_tag:
+                killed = True
+                pids.discard(pid)
+                signal_process(pid, status[4], _signal.SIGKILL)
+                if status[2] != self._session:
+                    kill_group(status[1])
+        self._others = pids  # what is not the run's is looked at once
+        return killed
 
     def _anyone(self) -> bool:
         """Return whether there is a child; orphans of children become children."""

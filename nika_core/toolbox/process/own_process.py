@@ -24,6 +24,8 @@ from nika_core.toolbox.process.proc import (
     RLIMIT_LOCKS,
     become_subreaper,
     end_all,
+    kill_children,
+    own_children,
     processes_below,
     set_tag,
 )
@@ -104,6 +106,8 @@ class Owner:
                 self.tag = tag
             self._adopts = become_subreaper()
         self._earlier = self._children()
+        self._ended: set[int] = set()
+        self._groups: set[int] = set()
 
     def claim(self) -> bool:
         """Return whether a guardian that is being started has to watch this process: none does so far."""
@@ -136,7 +140,7 @@ class Owner:
         """End what was started in this process. Return how many processes were asked to end."""
         asked: set[tuple[int, int]] = set()
         if self._linux and self._new_children():
-            for pause in end_all(self._find, asked):
+            for pause in end_all(self._find, self._kill_new, asked, self._groups):
                 await asyncio.sleep(pause / 1000)
         return len(asked)
 
@@ -168,7 +172,15 @@ class Owner:
         self._listen()
         without = self._earlier | self._own()
         others: dict[str, Any] = {} if self._adopts else {"tag": self.tag, "mark": self.mark.encode()}
-        return processes_below(os.getpid(), without=without, **others) or None
+        found = processes_below(os.getpid(), without=without, groups=self._groups, spare=os.getsid(0), **others)
+        if found:
+            return found
+        # One that forks and exits all the time is gone before it is found, but leaves children that have ended.
+        ended, self._ended = self._ended, self._new_children()
+        return {} if self._ended - ended else None
+
+    def _kill_new(self) -> bool:
+        return kill_children(self._new_children())
 
     def _new_children(self) -> set[int]:
         return self._children() - self._earlier - self._own()
@@ -187,17 +199,10 @@ class Owner:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return set()
-        children: set[int] = set()
         try:
-            for thread in os.listdir("/proc/self/task"):  # noqa: PTH208 - a few bytes of the system's own
-                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                    path = f"/proc/self/task/{thread}/children"
-                    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                    with os.fdopen(descriptor, "rb") as file:
-                        children |= set(map(int, file.read().split()))
+            return own_children() or set(processes_below(os.getpid()))  # some kernels do not list them
         except OSError:
             return set(processes_below(os.getpid()))
-        return children
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:

@@ -23,7 +23,9 @@ MARK: Final = "NIKA_PROCESS"  # environment variable: the marks of all runs that
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _GRACE: Final = 2.0  # seconds between TERM and KILL
 _KILL_SECONDS: Final = 10.0  # how long killed processes may take to go
-_FREEZES: Final = 100  # how often new processes are looked for while everything is being stopped
+_FREEZES: Final = 20  # how often new processes are looked for while everything is being stopped
+_CHASE: Final = 0.1  # seconds for which what is new is killed as fast as it can be seen
+_QUIET: Final = 10  # looks in which nothing new is seen, until that is enough
 _READ_BYTES: Final = 16_384
 
 
@@ -67,15 +69,25 @@ def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib takes too long to load
 
 
-def processes_below(root: int, *, tag: int = 0, mark: bytes = b"", without: Iterable[int] = ()) -> dict[int, int]:
+def processes_below(
+    root: int,
+    *,
+    tag: int = 0,
+    mark: bytes = b"",
+    without: Iterable[int] = (),
+    groups: set[int] | None = None,
+    spare: int = 0,
+) -> dict[int, int]:
     """Return what is below a process and has not ended: when each was started.
 
     Args:
         tag, mark: also what has this tag or this mark, wherever it is, and what is below that; 0 and empty: no others.
         without: processes to leave out with all that is below them.
+        groups: gets their process groups, except those in the session `spare`, which others share.
     """
     children: dict[int, list[int]] = {}
     started: dict[int, int] = {}
+    group_of: dict[int, int] = {}
     waiting = [root]
     for pid in all_pids():
         status = read_status(pid)
@@ -83,11 +95,16 @@ def processes_below(root: int, *, tag: int = 0, mark: bytes = b"", without: Iter
             children.setdefault(status[0], []).append(pid)
             if not status[3]:
                 started[pid] = status[4]
+                if status[2] != spare:
+                    group_of[pid] = status[1]
                 if (tag and read_tag(pid) == tag) or (mark and mark in read_marks(pid)):
                     waiting.append(pid)
     left_out = _with_all_below(without, children)
     below = _with_all_below(waiting, children, left_out)
-    return {pid: started[pid] for pid in below if pid in started and pid != root}
+    below.discard(root)
+    if groups is not None:
+        groups |= {group_of[pid] for pid in below if pid in group_of}
+    return {pid: started[pid] for pid in below if pid in started}
 
 
 def _with_all_below(roots: Iterable[int], children: dict[int, list[int]], without: Iterable[int] = ()) -> set[int]:
@@ -131,13 +148,30 @@ def _signal_number(pid: int, started: int, number: int) -> None:
             pass  # it has ended, or is another user's
 
 
-def end_all(find: Callable[[], dict[int, int] | None], asked: set[tuple[int, int]]) -> Iterator[int]:
+def own_children() -> set[int]:
+    """Return the children of this process, orphans that it has adopted and those that have ended included."""
+    children: set[int] = set()
+    for thread in os.listdir("/proc/self/task"):  # noqa: PTH208 - pathlib takes too long to load
+        children |= set(map(int, _read(f"/proc/self/task/{thread}/children").split()))
+    return children
+
+
+def end_all(
+    find: Callable[[], dict[int, int] | None],
+    kill_new: Callable[[], bool],
+    asked: set[tuple[int, int]],
+    groups: set[int],
+) -> Iterator[int]:
     """End processes: TERM, two seconds, KILL. Yield milliseconds to wait, or fewer, before it goes on.
 
     Args:
         find: returns what is there, and when each was started; None: it is over. What was found once is still meant
             when its parent has ended.
+        kill_new: kills those that may be new, returns whether there were any, and is quick: a process that forks and
+            exits all the time is gone before it is found by looking at all processes.
         asked: is filled with what was asked to end.
+        groups: their process groups, as far as all that is in them is meant; `find` fills it. A signal to a group
+            reaches what is being forked at this moment, too.
     """
     until = time.monotonic() + _GRACE
     pause = 2
@@ -156,7 +190,40 @@ def end_all(find: Callable[[], dict[int, int] | None], asked: set[tuple[int, int
         asked |= _freeze(find, _left(asked))
         for pid, started in _left(asked):
             signal_process(pid, started, _signal.SIGKILL)
+        for group in tuple(groups):
+            if not kill_group(group):
+                groups.discard(group)  # its number may be another one's from now on
+        _chase(kill_new)
         yield 2
+
+
+def _chase(kill_new: Callable[[], bool]) -> None:
+    quiet = 0
+    until = time.monotonic() + _CHASE
+    while quiet < _QUIET and time.monotonic() < until:
+        quiet = 0 if kill_new() else quiet + 1
+
+
+def kill_group(group: int) -> bool:
+    """Kill a process group, with what is being forked in it at this moment. Return whether anybody was in it."""
+    try:
+        os.killpg(group, _signal.SIGKILL)
+    except OSError:
+        return False
+    return True
+
+
+def kill_children(children: Iterable[int]) -> bool:
+    """Reap children of this process that have ended, and kill the others. Return whether there were others."""
+    killed = False
+    for pid in children:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                os.kill(pid, _signal.SIGKILL)  # its number is its own until it is reaped
+                killed = True
+        except OSError:
+            pass  # somebody else has reaped it
+    return killed
 
 
 def _left(asked: set[tuple[int, int]]) -> set[tuple[int, int]]:
