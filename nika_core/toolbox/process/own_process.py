@@ -170,7 +170,7 @@ class Owner:
     def _find(self) -> dict[int, int] | None:
         """Return what is left; None: nothing."""
         self._listen()
-        without = self._earlier | self._own()
+        without = self._earlier | self.helpers()
         others: dict[str, Any] = {} if self._adopts else {"tag": self.tag, "mark": self.mark.encode()}
         found = processes_below(os.getpid(), without=without, groups=self._groups, spare=os.getsid(0), **others)
         if found:
@@ -183,9 +183,9 @@ class Owner:
         return kill_children(self._new_children())
 
     def _new_children(self) -> set[int]:
-        return self._children() - self._earlier - self._own()
+        return self._children() - self._earlier - self.helpers()
 
-    def _own(self) -> set[int]:
+    def helpers(self) -> set[int]:
         """Return the numbers of Nika's own helpers."""
         client = sys.modules.get("nika_core.toolbox.process.guardian_client")
         forker = sys.modules.get("nika_core.toolbox.process.forker")

@@ -50,13 +50,14 @@ async def sweep(run_id: str, grace: float = GRACE) -> int:
         if owner.noticed and not process_table().adopts:
             note_unguarded(run_id)
     guarded = await end_guardians(run_id)
-    if guarded is not None and run_id not in _elsewhere:
-        return guarded + ended
+    if run_id not in _elsewhere and (guarded is not None or owner is not None):
+        return ended + (guarded or 0)
+    helpers = owner.helpers() if owner else set()
     _elsewhere.discard(run_id)
     hit: set[tuple[int, int]] = set()
     begun = time.monotonic()
     while True:
-        left, guardians = await asyncio.to_thread(_left_of, run_id, process_table())
+        left, guardians = await asyncio.to_thread(_left_of, run_id, process_table(), helpers)
         late = time.monotonic() - begun
         if not (left or guardians) or late > (_GUARDIAN_SECONDS if guardians else grace + KILL_SECONDS):
             break
@@ -71,8 +72,8 @@ async def sweep(run_id: str, grace: float = GRACE) -> int:
     return ended + (guarded or 0)
 
 
-def _left_of(run_id: str, processes: Table) -> tuple[list[Seen], bool]:
-    """Return the processes of a run, and whether a guardian of it is still at work."""
+def _left_of(run_id: str, processes: Table, helpers: set[int]) -> tuple[list[Seen], bool]:
+    """Return the processes of a run, and whether a guardian of it, except our own, is still at work."""
     run_tag = tag_of(run_id)
     roots: set[int] = set()
     guardians: set[int] = set()
@@ -83,4 +84,4 @@ def _left_of(run_id: str, processes: Table) -> tuple[list[Seen], bool]:
     prefix = mark_prefix(run_id)
     roots |= set(processes.marked(lambda mark: mark.startswith(prefix))) - {os.getpid()} - guardians
     looks = map(processes.look, (roots | descendants(processes, roots | guardians)) - guardians)
-    return [seen for seen in looks if seen and not seen.zombie], bool(guardians)
+    return [seen for seen in looks if seen and not seen.zombie], bool(guardians - helpers)
