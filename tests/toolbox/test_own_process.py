@@ -26,6 +26,9 @@ BEGIN = """
     import asyncio, functools, multiprocessing, os, signal, subprocess, sys, time
     from nika_core.app.run_processes import end_processes, own_process
 
+    from nika_core.toolbox.process import sweeping
+
+    sweeping._GUARDIAN_SECONDS = 1e6  # nothing may wait for the guardian that watches this process
     print = functools.partial(print, flush=True)
 
     def stay(**options):

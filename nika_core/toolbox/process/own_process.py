@@ -169,7 +169,6 @@ class Owner:
 
     def _find(self) -> dict[int, int] | None:
         """Return what is left; None: nothing."""
-        self._listen()
         without = self._earlier | self.helpers()
         others: dict[str, Any] = {} if self._adopts else {"tag": self.tag, "mark": self.mark.encode()}
         found = processes_below(os.getpid(), without=without, groups=self._groups, spare=os.getsid(0), **others)
@@ -187,6 +186,7 @@ class Owner:
 
     def helpers(self) -> set[int]:
         """Return the numbers of Nika's own helpers."""
+        self._listen()
         client = sys.modules.get("nika_core.toolbox.process.guardian_client")
         forker = sys.modules.get("nika_core.toolbox.process.forker")
         own: set[int] = client.guardian_pids() if client else {forker.forker_pid()} if forker else set()
