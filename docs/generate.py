@@ -111,6 +111,12 @@ KINDS = {
         "secret-sources.md",
         ("SecretSourceDescription", "SecretSource", "SecretSourceSetup"),
     ),
+    "Observers": (
+        "nika_observers",
+        "observer",
+        "observers.md",
+        ("ObserverDescription", "Observer", "ObserverSetup", "TraceContext"),
+    ),
 }
 
 FILES = (
@@ -140,7 +146,7 @@ VALUES = [
         "Workflow",
     ),
     *("Graph", "Edge", "EdgeKind"),
-    *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "EventKind", "Clock"),
+    *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "Event", "EventKind", "Clock"),
     *("input_spec", "check_answer", "answer_text", "AnswerError"),
     *("read_path", "nearest", "bound", "shorten", "shorten_start", "import_in_thread"),
 ]

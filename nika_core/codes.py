@@ -110,3 +110,4 @@ REPEATED_KEY: Final = "NIKA-101"  # two items of a list with one `key`
 # 105-109 who trusts whom
 UNTRUSTED_FOLDER: Final = "NIKA-105"  # a warning: what a project file widens does not count
 ORGANIZATION_POLICY: Final = "NIKA-106"  # the organization's file refuses it, or cannot be read
+UNTRUSTED_HISTORY: Final = "NIKA-107"  # a run that this user has not recorded here

@@ -77,12 +77,18 @@ class ResumeOptions(TypedDict, total=False):
         inputs: in place of the recorded ones, by name; a secret has to be given again.
         timeout: as for `StartOptions`.
         folder: the folder whose project keeps the run's history; without it, the working directory.
+        workflow: the workflow's file, in place of the recorded path: the file has moved, or lies outside of the folder
+            of a history that this user has not written.
+        trust_history: resume a run that this user has not recorded in this folder, with the outputs, answers and
+            approvals that its history has; NIKA_TRUST says so for folders.
         environ, plugins, on_event: as for `StartOptions`.
     """
 
     inputs: Mapping[str, Any]
     timeout: float | str | None
     folder: str | Path
+    workflow: str | Path
+    trust_history: bool
     environ: Mapping[str, str]
     plugins: Iterable[object]
     on_event: Callable[[Event], object]

@@ -6,16 +6,8 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from nika_core.api.options import WorkspaceOptions, open_workspace
-from nika_core.plugin import (
-    Command,
-    Keyword,
-    LimitPolicy,
-    NotifierDescription,
-    Provider,
-    SecretSourceDescription,
-    TemplateSource,
-)
 from nika_core.registry import Kind, PluginStatus, Unmatched
+from nika_core.registry.loading import Description
 from nika_core.registry.lock import LOCK_NAME, lock_of, refuse_faults, require_lock, write_lock
 from nika_core.scaffold import NewPlugin, make_plugin
 
@@ -40,9 +32,7 @@ def unmatched_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[Unmatched, .
     return tuple(open_workspace(None, options).installed.unmatched())
 
 
-def describe_plugin(
-    plugin: PluginStatus, **options: Unpack[WorkspaceOptions]
-) -> Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription | SecretSourceDescription:
+def describe_plugin(plugin: PluginStatus, **options: Unpack[WorkspaceOptions]) -> Description:
     """Import a plugin and return its description. Raise PluginError.
 
     Args:

@@ -111,7 +111,7 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
     explanation = open_workspace(None, options).explanation(wanted)
     if explanation is None:
-        raise UsageError(f"there is no code {wanted}", hint="codes are NIKA-001 to NIKA-106, and plugins' own")
+        raise UsageError(f"there is no code {wanted}", hint="codes are NIKA-001 to NIKA-107, and plugins' own")
     return explanation
 
 

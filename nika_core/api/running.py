@@ -14,6 +14,7 @@ from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import ResumedRun, open_run
+from nika_core.app.trust import trusted_by_variable
 from nika_core.app.workspace import Workspace
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.errors import UsageError
@@ -71,6 +72,7 @@ def resume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeO
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
+        RefusedError: it was recorded by somebody else, or elsewhere; see `ResumeOptions`.
         UsageError: it has no such task, or an event loop runs in this thread: use `aresume`.
     """
     refuse_running_loop("resume", "aresume")
@@ -89,6 +91,9 @@ async def aresume(run: str, *, rerun_from: str | None = None, **options: Unpack[
         inputs=options.get("inputs"),
         timeout=timeout_seconds(options.get("timeout")),
         rerun_from=rerun_from,
+        workflow=options.get("workflow"),
+        trust_history=options.get("trust_history", False),
+        environ=options.get("environ"),
     )
     workspace = Workspace.open(resumed.path, environ=options.get("environ"), plugins=options.get("plugins", ()))
     prepared = prepare(resumed.path, resumed=resumed, workspace=workspace)
@@ -102,14 +107,26 @@ def open_resumed(
     inputs: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     rerun_from: str | None = None,
+    workflow: str | Path | None = None,
+    trust_history: bool = False,
+    environ: Mapping[str, str] | None = None,
 ) -> ResumedRun:
-    """Return a recorded run for `prepare`. Raise JournalError or UsageError.
+    """Return a recorded run for `prepare`. Raise JournalError, RefusedError or UsageError.
 
     Args:
-        run, folder, inputs, timeout, rerun_from: as for `resume`.
+        run, folder, inputs, timeout, rerun_from, workflow, trust_history, environ: as for `resume`.
     """
-    journal = Workspace.open(None if folder is None else Path(folder)).journal()
-    return open_run(journal, run, inputs=inputs, timeout=timeout, rerun_from=rerun_from)
+    workspace = Workspace.open(None if folder is None else Path(folder), environ=environ)
+    journal = workspace.journal()
+    return open_run(
+        journal,
+        run,
+        inputs=inputs,
+        timeout=timeout,
+        rerun_from=rerun_from,
+        workflow=None if workflow is None else Path(workflow),
+        trusted=trust_history or trusted_by_variable(workspace.environ, journal.path) is True,
+    )
 
 
 def start(

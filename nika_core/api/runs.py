@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
 from nika_core.app.results import RecordedRun, SentSignal
+from nika_core.app.trust import trusted_by_variable
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
@@ -15,14 +16,17 @@ from nika_core.model.json import Json
 from nika_core.model.question import OpenQuestion
 
 
-def get(run: str, *, folder: str | Path | None = None) -> RecordedRun:
+def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = True) -> RecordedRun:
     """Return a run with its tasks. Raise JournalError.
 
     Args:
         run: its id, a unique beginning of it, or `last`.
         folder: the folder whose project keeps the history; without it, the working directory.
+        large_outputs: whether outputs of more than 64 KiB are read, too: each of them is in a file of its own. Without
+            them a task's JSON has `outputStart` in place of such an output: its first characters as `text`, and their
+            number in all as `length`.
     """
-    return recorded_run(_journal(folder), run)
+    return recorded_run(_journal(folder), run, large_outputs=large_outputs)
 
 
 def remove(run: str, *, folder: str | Path | None = None) -> str:
@@ -33,7 +37,9 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     """
     from nika_core.app.run_processes import remove_run  # it loads the engine
 
-    return remove_run(_journal(folder), run)
+    workspace = Workspace.open(None if folder is None else Path(folder))
+    journal = workspace.journal()
+    return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
 
 
 def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | None = None) -> SentSignal:

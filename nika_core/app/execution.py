@@ -19,6 +19,7 @@ from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import answers_of, unused_answers
 from nika_core.app.model_checks import with_model
+from nika_core.app.own_runs import signed
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
 from nika_core.app.rate_governor import governor_of
@@ -26,6 +27,7 @@ from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_info import run_info
+from nika_core.app.run_observers import RunObservers
 from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_processes import end_processes, own_process
 from nika_core.app.run_secrets import late_values
@@ -43,7 +45,7 @@ from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import Observer, Services, no_barrier, unrecorded
+from nika_core.engine.local.services import EventListener, Services, no_barrier, unrecorded
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunRecorder, new_run_id
@@ -54,6 +56,7 @@ from nika_core.model.late_values import LateValue
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.template import Placeholder
+from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
 from nika_core.model.workflow import Task
 from nika_core.plugin import Step, Values
@@ -74,7 +77,7 @@ class Execution:
         self,
         prepared: PreparedRun,
         journal: Journal | None = None,
-        observers: Iterable[Observer] = (),
+        observers: Iterable[EventListener] = (),
         *,
         on_stall: Callable[[str], None] | None = None,
         signals: TakeSignals | None = None,
@@ -177,8 +180,9 @@ class Execution:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
             self._policies = run_policies(self._prepared, run_id, self._notice, partial(self._spent, budget))
-            services = self._services(budget)
-            self._run = Run(self._request(run_id), services, self._observers)
+            observing = RunObservers(self._prepared, run_id, self._recorded)
+            services = self._services(budget, observing.trace)
+            self._run = Run(self._request(run_id), services, [*self._observers, *observing.plugins])
             if self._batchable is not None and not self._batchable.tasks:
                 self.warnings.append("--economy changed nothing: no task has a model with batches")
             for warning in self.warnings:  # now, while the user may still stop the run, and again at the end
@@ -186,7 +190,7 @@ class Execution:
             if self._cancelled is not None:
                 self._run.cancel(self._cancelled)
             result = await self._result(self._run)
-            self.warnings += budget.ledger.overdrafts()
+            self.warnings += [*observing.warnings(), *budget.ledger.overdrafts()]
             self.warnings += unused_answers(self._answers, result)
             await self._finish(result)
             if result.status is RunStatus.PAUSED and self._journal is not None:
@@ -224,25 +228,28 @@ class Execution:
             return None
         mask = self._prepared.masker.text
         if self._recorded is not None:
-            log = self._journal.resume(self._recorded.run.id, mask, run_info(self._prepared))
-            # Only now is it ours: another process may have resumed it since it was read.
-            self._recorded = self._journal.load(log.run_id)
+            run_id = self._recorded.run.id
+            log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
+            if log.position != self._recorded.position:  # another process has worked on it since it was read
+                self._recorded = self._journal.load(run_id)
+            self._recorded = replace(self._recorded, memo=log.kept_before())  # there may be more without an event
             try:
-                with self._journal.damage_told(log.run_id):
-                    self._previous = previous_tasks(self._recorded.events)
-                    self._grants = granted_in(self._recorded.events)
-                    self._earlier_answers = EarlierAnswers(self._recorded.events)
-                    charge_earlier(self._budget, self._recorded.events, self._recorded.memo)
+                with self._journal.damage_told(run_id):
+                    events = self._recorded.events
+                    self._previous, self._grants = previous_tasks(events), granted_in(events)
+                    self._earlier_answers = EarlierAnswers(events)
+                    charge_earlier(self._budget, events, self._recorded.memo)
+                    log.know(events)
             except JournalError:
                 log.release()
                 raise
             return log
         try:
-            return self._journal.begin(run_info(self._prepared), mask=mask)
+            info = run_info(self._prepared)
+            run_id = new_run_id(info.started)
+            return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
         except JournalError as error:
-            self.warnings.append(
-                f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}".rstrip()
-            )
+            self.warnings.append(f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}")
             return None
 
     async def _finish(self, result: RunResult) -> None:
@@ -298,7 +305,7 @@ class Execution:
             seq=0 if self._recorded is None else self._recorded.seq,
         )
 
-    def _services(self, budget: Budget) -> Services:
+    def _services(self, budget: Budget, trace: TraceContext | None) -> Services:
         prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
         catalog, limits = workspace.registry, self._prepared.limits
         json_depth = limits.counts.get(LimitKind.JSON_DEPTH)
@@ -385,6 +392,7 @@ class Execution:
             attended=self._attended,
             arrived=arrived,
             late=late_values(prepared, self._notice),
+            trace=trace,
         )
 
     def _notice(self, message: str, node: str | None = None) -> None:

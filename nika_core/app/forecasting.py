@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import compress
 from typing import Any, Final
 
 from nika_core.app.prepared_run import PreparedRun
@@ -21,6 +22,7 @@ from nika_core.engine.llm.estimate import (
 from nika_core.engine.local.groups import as_list
 from nika_core.errors import NikaError, TaskError, TemplateValueError
 from nika_core.model.effort import default_max_tokens
+from nika_core.model.graph import Graph
 from nika_core.model.limits import LimitKind
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template, TypedTemplate
@@ -52,20 +54,22 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
     for _, info in (*models.values(), *fallbacks.values()):
         if not info.free and info.price is None and info.name not in prepared.workspace.prices:
             prepared.prices.load()
-    talking = {task.id: task for task in prepared.workflow.tasks if _talks(prepared, task)}
+    said = {
+        task.id: _times(_said(estimates[task.id]), _max_rounds(task))
+        for task in prepared.workflow.tasks
+        if _talks(prepared, task)
+    }
+    heard = _heard(prepared.graph, said)
     tasks = []
     for task in prepared.workflow.tasks:
-        before = prepared.graph.ancestors(task.id) if task.id in talking else frozenset()
-        earlier: list[Estimate] = []
-        for name, other in talking.items():
-            earlier += [estimates[name]] * (_max_rounds(other) if name in before else 0)
 
-        def once(earlier: Sequence[Estimate], task: Task = task) -> TaskForecast:
+        def once(earlier: int | None, task: Task = task) -> TaskForecast:
             if task.id in inside:
                 return forecast_inner(task.id, inside[task.id], prepared.inner[task.id].agent.max_budget_usd)
             estimate = _with_history(estimates[task.id], earlier)
             return forecast_task(task.id, estimate, models, prepared.prices, prepared.bounds, fallbacks)
 
+        earlier = heard[task.id] if task.id in said else 0
         tasks.append(_forecast(prepared, task, once, earlier, estimates[task.id]))
     return forecast_run(tasks, prepared.certain, prepared.bounds)
 
@@ -73,15 +77,15 @@ def forecast(prepared: PreparedRun, counted: Mapping[str, int] | None = None) ->
 def _forecast(
     prepared: PreparedRun,
     task: Task,
-    once: Callable[[Sequence[Estimate]], TaskForecast],
-    earlier: Sequence[Estimate],
+    once: Callable[[int | None], TaskForecast],
+    earlier: int | None,
     estimate: Estimate,
 ) -> TaskForecast:
     """Return what a task takes, with all its items or rounds.
 
     Args:
-        once: returns what one of them takes, after what was said before it.
-        earlier: what its ancestors say in its conversation.
+        once: returns what one of them takes, after so many tokens that were said before it.
+        earlier: tokens that its ancestors say in its conversation at most; None: without bound.
         estimate: what it says itself, once.
     """
     if (items := items_of(prepared, task)) is not None:
@@ -90,7 +94,8 @@ def _forecast(
         return once(earlier)
     if not task.repeat.keeps_conversation(prepared.keywords[task.keyword].category):
         return forecast_rounds([once(earlier)] * task.repeat.max_rounds)
-    return forecast_rounds([once([*earlier, *[estimate] * done]) for done in range(task.repeat.max_rounds)])
+    said = _said(estimate)
+    return forecast_rounds([once(_sum(earlier, _times(said, done))) for done in range(task.repeat.max_rounds)])
 
 
 def _max_rounds(task: Task) -> int:
@@ -105,6 +110,8 @@ def _estimate(prepared: PreparedRun, task: Task) -> Estimate:
 
 def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
     """Return an estimate whose calls name all models that may answer them, and say whether prompts are cached."""
+    if not estimate.calls:
+        return estimate
     calls = (
         call if call.model is not None or call.fallback is not None else replace(call, fallback=prepared.agent.fallback)
         for call in estimate.calls
@@ -139,20 +146,52 @@ def _talks(prepared: PreparedRun, task: Task) -> bool:
     return prepared.keywords[task.keyword].category is KeywordCategory.CONTEXT
 
 
-def _with_history(estimate: Estimate, earlier: Iterable[Estimate]) -> Estimate:
-    """A task of the main conversation is also sent what its ancestors asked and were answered."""
+def _said(estimate: Estimate) -> int | None:
+    """Return the tokens that a task asks and is answered at most; None: without bound."""
     most: int | None = 0
-    for call in (call for each in earlier for call in each.calls):
+    for call in estimate.calls:
         reply = default_max_tokens(None) if call.output_high is None else call.output_high
-        most = None if most is None or call.input_high is None else most + call.input_high + reply
-    if most == 0:
+        most = _sum(most, _sum(call.input_high, reply))
+    return most
+
+
+def _heard(graph: Graph, said: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Return what the ancestors of each task have said, by what each of them says.
+
+    In a conversation without branches it is what the task before had heard and said.
+    """
+    if not said:
+        return {}
+    names = list(said)
+    bits = {name: 1 << index for index, name in enumerate(names)}
+    ancestors = graph.ancestors_among(names)
+    heard: dict[str, int | None] = dict.fromkeys(graph.order, 0)
+    for task in (task for wave in graph.waves() for task in wave):
+        mask = ancestors[task]
+        sources = (edge.source for edge in graph.incoming[task])
+        last = next((each for each in sources if ancestors[each] | bits.get(each, 0) == mask), None)
+        if last is not None:
+            heard[task] = _sum(heard[last], said.get(last, 0))
+            continue
+        for name in compress(names, map("1".__eq__, bin(mask)[:1:-1])):
+            heard[task] = _sum(heard[task], said[name])
+    return heard
+
+
+def _with_history(estimate: Estimate, earlier: int | None) -> Estimate:
+    """A task of the main conversation is also sent what its ancestors asked and were answered."""
+    if earlier == 0:
         return estimate
-    calls = (replace(call, input_high=_sum(call.input_high, most), exact=False) for call in estimate.calls)
+    calls = (replace(call, input_high=_sum(call.input_high, earlier), exact=False) for call in estimate.calls)
     return replace(estimate, calls=tuple(calls))
 
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
+
+
+def _times(one: int | None, times: int) -> int | None:
+    return 0 if not times else None if one is None else one * times
 
 
 def _counted(estimate: Estimate, tokens: int) -> Estimate:
@@ -174,7 +213,7 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
     keyword = prepared.keywords[task.keyword]
     kept = keyword.rendered_fields | keyword.verbatim_fields
     payload = {name: value if name in kept else _filled(prepared, value) for name, value in task.payload.items()}
-    return replace(task, payload=payload)
+    return task if payload == task.payload else replace(task, payload=payload)
 
 
 def rounds_of(task: Task) -> Repetitions | None:
@@ -244,9 +283,10 @@ async def count_prompts(prepared: PreparedRun) -> dict[str, int]:
     Sends the prompts to the providers: call it only if the user asks for it.
     """
     asked = {}
+    before = prepared.graph.ancestors_among(task.id for task in prepared.workflow.tasks if _talks(prepared, task))
     for task in prepared.workflow.tasks:
         request = prepared.asked(known_task(prepared, task), Facets.first_request)
-        if request is not None and not (_talks(prepared, task) and _follows(prepared, task)):
+        if request is not None and not (_talks(prepared, task) and before[task.id]):
             asked[task.id] = request
     clients: dict[str, Client] = {}
     try:
@@ -257,11 +297,6 @@ async def count_prompts(prepared: PreparedRun) -> dict[str, int]:
     finally:
         await asyncio.gather(*(client.close() for client in clients.values()), return_exceptions=True)
     return {task: tokens for task, tokens in zip(asked, found, strict=True) if tokens is not None}
-
-
-def _follows(prepared: PreparedRun, task: Task) -> bool:
-    before = prepared.graph.ancestors(task.id)
-    return any(each.id in before and _talks(prepared, each) for each in prepared.workflow.tasks)
 
 
 async def _count(prepared: PreparedRun, request: ModelRequest, clients: dict[str, Client]) -> int | None:

@@ -30,6 +30,7 @@ from nika_core.model.input_values import compact
 from nika_core.model.json import JsonObject
 from nika_core.model.question import is_question, question_of
 from nika_core.plugin import NotifierSetup, QuestionNotice
+from nika_core.registry import Kind
 
 LONGEST_TEXT: Final = 4096  # bytes of a message and of a shown value
 _LONGEST_CHOICES: Final = 1000  # characters of a field's choices in the command, which is put into one variable
@@ -51,7 +52,7 @@ def question_notices(
     workspace, options = prepared.workspace, prepared.options
     if options.mock or options.answers is not None:
         return None
-    threads = [thread for word in workspace.notifiers for thread in _threads(prepared, word)]
+    threads = [thread for word in workspace.used(Kind.NOTIFIER) for thread in _threads(prepared, word)]
     events = () if recorded is None else recorded.events
     return QuestionNotices(threads, prepared, run_id, events, attended=attended) if threads else None
 

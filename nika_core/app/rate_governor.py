@@ -17,14 +17,16 @@ from secrets import token_hex
 from typing import Final, TypeVar
 
 from nika_core.app.rate_store import BUSY_SECONDS, Level, RateStore
-from nika_core.app.user_folders import user_folder
 from nika_core.app.workspace import Workspace
+from nika_core.engine.llm.limiter import OnWait, ignore_wait
 from nika_core.journal.patience import Patience
 from nika_core.model.clock import Clock, SystemClock
+from nika_core.model.user_folders import user_folder
 from nika_core.plugin import Provider, RateLimit
 
 T = TypeVar("T")
 _POLL: Final = 0.25  # seconds between two questions, at most
+_SHARED: Final = "all of your runs share what the server, or the plugin of the provider, allows a minute"
 _ALL: Final = "*"  # all models of a provider
 
 
@@ -64,7 +66,9 @@ class RateGovernor:
         self._turns: dict[str, asyncio.Lock] = {}
         self._thread = ThreadPoolExecutor(1, "nika-rates")  # SQLite waits for other processes
 
-    async def acquire(self, provider: Provider, model: str, wants: Mapping[str, float]) -> None:
+    async def acquire(
+        self, provider: Provider, model: str, wants: Mapping[str, float], on_wait: OnWait = ignore_wait
+    ) -> None:
         """Wait until one more call is within the rates of all runs, which takes so much of each kind of limit."""
         declared = {
             kind: Level(float(limit), float(limit), limit / 60)
@@ -72,8 +76,8 @@ class RateGovernor:
             if limit
         }
         if declared:
-            await self._acquire(provider, _ALL, wants, declared)
-        await self._acquire(provider, model, wants, {})
+            await self._acquire(provider, _ALL, wants, declared, on_wait)
+        await self._acquire(provider, model, wants, {}, on_wait)
 
     async def wait(self, provider: Provider, model: str, wants: Mapping[str, float]) -> float:
         """Return the seconds that a call would wait now."""
@@ -107,7 +111,12 @@ class RateGovernor:
             self._store.close()
 
     async def _acquire(
-        self, provider: Provider, model: str, wants: Mapping[str, float], declared: Mapping[str, Level]
+        self,
+        provider: Provider,
+        model: str,
+        wants: Mapping[str, float],
+        declared: Mapping[str, Level],
+        on_wait: OnWait,
     ) -> None:
         def ask(store: RateStore) -> float:
             account = self._account(store, provider, model)
@@ -115,11 +124,15 @@ class RateGovernor:
 
         if not declared and not self._has_file():
             return
-        async with self._turns.setdefault(f"{provider.name}/{model}", asyncio.Lock()):  # one call of a run waits
+        turn = self._turns.setdefault(f"{provider.name}/{model}", asyncio.Lock())  # one call of a run waits
+        if turn.locked():
+            on_wait(_POLL, _SHARED)
+        async with turn:
             waits = False
             try:
                 while (seconds := await self._ask(ask)) is not None and seconds > 0:
                     waits = True
+                    on_wait(seconds, _SHARED)
                     await self._clock.sleep(min(seconds, _POLL))
             except asyncio.CancelledError:
                 if waits and not self._failed:  # nobody is to wait for its turn

@@ -30,9 +30,9 @@ def recorded_runs(journal: Journal, selected: Callable[[RunSummary], bool]) -> t
     return tuple(_listed(journal, summary) for summary in journal.runs() if selected(summary))
 
 
-def recorded_run(journal: Journal, run: str) -> RecordedRun:
+def recorded_run(journal: Journal, run: str, *, large_outputs: bool = True) -> RecordedRun:
     """Return one run with its tasks, by its id or a unique beginning of it. Raise JournalError."""
-    recorded = journal.load(run)
+    recorded = journal.load(run, large=large_outputs)
     with journal.damage_told(recorded.run.id):
         return _typed(_run_json(recorded))
 
@@ -112,7 +112,7 @@ def _listed_json(journal: Journal, summary: RunSummary) -> dict[str, Any]:
     """Return one entry of the list, with the tasks that wait, or wait inside, in a run that has not ended."""
     found = _summary_json(summary)
     if summary.status in (RunStatus.PAUSED, RUNNING, INTERRUPTED):
-        tasks = [task for task in _run_json(journal.load(summary.id))["tasks"] if any(_waiting(task))]
+        tasks = [task for task in _run_json(journal.load(summary.id, large=False))["tasks"] if any(_waiting(task))]
         if tasks:
             found["tasks"] = tasks
     return found

@@ -24,7 +24,8 @@ _STATES: Final[Mapping[str, str]] = {
 _CHILDREN: Final = {"each": "items", "loop": "rounds", "workflow": "tasks"}
 _MOST_NESTED: Final = 50  # workflows inside each other
 CHILDREN_KINDS: Final = tuple(_CHILDREN.values())
-_FIGURES: Final = ("attempts", "durationMs", "output", "truncated", "error", "reason")
+_END: Final = ("attempts", "durationMs", "output", "outputStart", "truncated", "error")
+_FIGURES: Final = (*_END, "reason")
 
 
 class _Node:
@@ -141,7 +142,7 @@ def _values(event: Event, before: Mapping[str, Any]) -> dict[str, Any]:
     data = event.data
     found: dict[str, Any] = {"state": _STATES[event.kind]}
     if event.kind is EventKind.TASK_REUSED:
-        found |= {key: value for key, value in before.items() if key in {"attempts", "durationMs", "output"}}
+        found |= {key: before[key] for key in _END if key in before}  # it says only what differs
     for key in _FIGURES:
         if key == "output" and event.kind is EventKind.TASK_FAILED:
             continue  # a failed task has none

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.app.own_runs import is_own
 from nika_core.app.run_options import RunOptions
-from nika_core.errors import JournalError, UsageError
+from nika_core.app.trust import VARIABLE
+from nika_core.errors import JournalError, RefusedError, UsageError
 from nika_core.journal import Journal, Recorded
 from nika_core.model.files import FileError, open_file
 from nika_core.model.ids import NodeId, node_id_of, parent_id, top_task
@@ -43,22 +47,29 @@ def open_run(
     inputs: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     rerun_from: str | None = None,
+    workflow: Path | None = None,
+    trusted: bool = False,
 ) -> ResumedRun:
     """Return a recorded run to resume.
 
     Args:
         run: its id, or a unique beginning of it.
-        inputs, timeout: in place of the recorded ones.
+        inputs, timeout, workflow: in place of the recorded ones.
+        trusted: whether the user trusts the history, even if somebody else wrote it.
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
+        RefusedError: somebody else has written the run, as far as is known, and the user does not say to trust it; or
+            its workflow lies elsewhere, and the user does not name it.
         UsageError: an input held a secret, which the history does not keep, and is not given again; or `rerun_from` is
             not the id of a task, an item or a round.
     """
     recorded = journal.load(run)
     with journal.damage_told(recorded.run.id):
         options = _options_of(recorded, inputs or {}, timeout)
-    return ResumedRun(journal, recorded, options, _workflow_path(recorded), _node_of(rerun_from))
+    _refuse_another_s(journal, recorded, workflow, trusted=trusted)
+    path = _workflow_path(recorded) if workflow is None else workflow.absolute()
+    return ResumedRun(journal, recorded, options, path, _node_of(rerun_from))
 
 
 def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
@@ -84,6 +95,38 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
     )
 
 
+def _refuse_another_s(journal: Journal, recorded: Recorded, workflow: Path | None, *, trusted: bool) -> None:
+    """Raise RefusedError for what a history that came with the folder may not decide. Nothing is opened."""
+    run, folder = recorded.run.id, os.path.realpath(journal.folder)
+    if is_own(recorded.info, journal, run):
+        return
+    named = workflow is not None or _lies_in(recorded.info.path, folder)
+    if named and trusted:
+        return
+    options = "" if workflow is None else f" --workflow {shlex.quote(str(workflow))}"
+    reasons = []
+    if not named:
+        options = f" --workflow {shlex.quote(recorded.info.path)}"
+        reasons.append(f"its workflow {recorded.info.path!r} lies outside of the history's folder and is not opened")
+    if not trusted:
+        options += " --trust-history"
+        reasons.append("its outputs, answers and approvals can be anybody's: it was not recorded here by you")
+    in_ci = f" (in CI: {VARIABLE}={shlex.quote(folder)})" if not trusted else ""
+    raise RefusedError(
+        codes.UNTRUSTED_HISTORY,
+        f"run {run} in {folder} is not resumed: {'; '.join(reasons)}",
+        hint=f"look at it: nika runs show {run}; if you agree: nika resume {run}{options}{in_ci}",
+    )
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Return whether a file lies in a folder, links resolved."""
+    try:
+        return Path(os.path.realpath(path)).is_relative_to(folder)
+    except ValueError:  # of a name that no file can have
+        return False
+
+
 def _workflow_path(recorded: Recorded) -> Path:
     path = Path(recorded.info.path)
     try:
@@ -92,7 +135,8 @@ def _workflow_path(recorded: Recorded) -> Path:
         raise JournalError(
             codes.NOT_RESUMABLE,
             f"the workflow of run {recorded.run.id} is no longer there: {error.message}",
-            hint=f"`nika runs show {recorded.run.id} --format json` still has its text and all outputs",
+            hint=f"if it is elsewhere now: nika resume {recorded.run.id} --workflow FILE; "
+            f"`nika runs show {recorded.run.id} --format json` still has its text and all outputs",
         ) from None
     return path
 

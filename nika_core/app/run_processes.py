@@ -6,7 +6,10 @@ import importlib
 import sys
 from typing import Final
 
+from nika_core import codes
+from nika_core.app.own_runs import is_own
 from nika_core.engine.local.event_loop import run_to_end
+from nika_core.errors import JournalError
 from nika_core.journal import Journal
 
 _PROCESSES: Final = "nika_core.toolbox.process.sweeping"
@@ -42,10 +45,21 @@ async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> str:
     return f"{_UNGUARDED}: {reason}" if reason else ""
 
 
-def remove_run(journal: Journal, run: str) -> str:
+def remove_run(journal: Journal, run: str, *, trusted: bool = False) -> str:
     """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
     more. Return the run's whole id. Raise JournalError.
+
+    Args:
+        trusted: whether the user trusts the history. Without that, a run that the user has not recorded here ends no
+            processes: it may have the id of another one.
     """
+    try:
+        recorded = journal.load(run)
+        trusted = trusted or is_own(recorded.info, journal, recorded.run.id)
+    except JournalError as error:
+        if error.code != codes.JOURNAL_CORRUPT:
+            raise
     run_id = journal.remove(run)
-    run_to_end(end_processes(run_id, of_a_killed_nika=True))  # no other process can begin to work on it any more
+    if trusted:
+        run_to_end(end_processes(run_id, of_a_killed_nika=True))  # no other process can begin to work on it any more
     return run_id

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
-from nika_core.app.user_folders import user_folder
 from nika_core.errors import UsageError
 from nika_core.model.files import FileError, is_folder, read_json
 from nika_core.model.project import Project
+from nika_core.model.user_folders import user_folder
 from nika_core.values import dataclass
 
 VARIABLE: Final = "NIKA_TRUST"

@@ -161,11 +161,10 @@ class Workspace:
         """Return a keyword's part of the project file."""
         return self.checked_project.settings.get(word, {})
 
-    @property
-    def notifiers(self) -> list[str]:
-        """The notifiers that the project uses: those whose key its file has. Raises ProblemsError."""
+    def used(self, kind: Kind) -> list[str]:
+        """Return the plugins of a kind that the project uses: those whose key its file has. Raises ProblemsError."""
         keys, registry = self.checked_project.settings, self.registry
-        return [key for key in keys if has_settings(registry, Kind.NOTIFIER, key)]
+        return [key for key in keys if has_settings(registry, kind, key)]
 
     @cached_property
     def installed(self) -> Registry:

@@ -31,6 +31,8 @@ def plain(text: str) -> str:
     return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
+_LINES: Final = 1000  # that are written at once
+_PIECE: Final = 256 * 1024  # characters that are written at once
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _colours = True
 
@@ -42,8 +44,19 @@ def allow_colours(wanted: bool) -> None:
 
 
 def coloured(stream: TextIO) -> bool:
-    """Return whether this stream shows colours and live views."""
-    return _colours and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Return whether this stream shows colours: a terminal, or a log if FORCE_COLOR says so, as in CI."""
+    if not _colours or os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "0") not in ("", "0") or _is_terminal(stream)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Return whether this stream shows a live view."""
+    return coloured(stream) and _is_terminal(stream)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def style(text: str, *names: str, stream: TextIO | None = None) -> str:
@@ -127,6 +140,18 @@ def print_data(text: str) -> None:
         _write(data_stream(), text + "\n")
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of data to stdout, many at once. Raise OutputError as `print_data` does."""
+    held: list[str] = []
+    for line in lines:
+        held.append(line)
+        if len(held) == _LINES:
+            print_data("\n".join(held))
+            held = []
+    if held:
+        print_data("\n".join(held))
+
+
 @contextmanager
 def _told_as_output_error() -> Iterator[None]:
     try:
@@ -167,19 +192,41 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
     JSON between programs is UTF-8, as RFC 8259 says. To a stream that is not, it is written in ASCII, with escapes.
     """
-    text, stream = json_text(value, indent=indent), data_stream()
-    if (stream.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8"):
-        print_data(text)
+    write = _write if _is_utf8(data_stream()) else _write_json_ascii
+    with _told_as_output_error():
+        for piece in _json_pieces(value, indent):
+            write(data_stream(), piece)
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8")
+
+
+def _json_pieces(value: Any, indent: int | None) -> Iterator[str]:
+    """Yield a line of `json_text` in pieces: the outputs of a run may be far larger together than what is free."""
+    if indent is None:  # a line, of one event or so, is encoded in one piece by C
+        yield json_text(value) + "\n"
         return
+    held: list[str] = []
+    size = 0
+    for token in json.JSONEncoder(indent=indent, ensure_ascii=False, default=str).iterencode(value):
+        held.append(token)
+        size += len(token)
+        if size > _PIECE:
+            yield escape_unsafe("".join(held))
+            held, size = [], 0
+    yield escape_unsafe("".join(held)) + "\n"
+
+
+def _write_json_ascii(stream: TextIO, text: str) -> None:
     text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
     buffer: BinaryIO | None = getattr(stream, "buffer", None)
-    with _told_as_output_error():
-        if buffer is None:  # a program's own
-            _write(stream, text + "\n")
-        else:
-            stream.flush()
-            buffer.write(f"{text}\n".encode("ascii"))
-            buffer.flush()
+    if buffer is None:  # a program's own
+        _write(stream, text)
+    else:
+        stream.flush()
+        buffer.write(text.encode("ascii"))
+        buffer.flush()
 
 
 def print_error(error: NikaError) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
-from nika_core.cli.console import coloured, mask_with, plain, print_data, print_json, print_message, style
+from nika_core.cli.annotations import annotate_failures
+from nika_core.cli.console import is_live, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.progress import ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
@@ -115,7 +116,7 @@ def _observers(
         from nika_core.cli.event_log import logging_observer
 
         found.append(logging_observer(style_of_log or "text", prepared.masker.text))
-    elif format_ == "pretty" and coloured(sys.stderr):
+    elif format_ == "pretty" and is_live(sys.stderr):
         from nika_core.cli.live_view import LiveView
 
         live = LiveView(prepared.workflow, verbose=verbose)
@@ -137,6 +138,7 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
         print_json({"event": "result", "runId": result.run_id, "data": nika.to_json(result)}, indent=None)
     else:
         _print_pretty(result, prepared)
+    annotate_failures(result, prepared.workflow)
     for warning in execution.warnings:
         _print_warning(warning)
     if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:

@@ -20,6 +20,7 @@ from nika_core.plugin import (
     Keyword,
     LimitPolicy,
     NotifierDescription,
+    ObserverDescription,
     Provider,
     SecretSourceDescription,
     TemplateSource,
@@ -153,6 +154,13 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
         case LimitPolicy() | Command():
             return {"summary": description.summary}
         case NotifierDescription():
+            return {
+                "summary": description.summary,
+                "form": f"{description.name}: ... (in nika.yaml)",
+                "timeout": description.timeout,
+                "fields": dict(field_docs(description.settings)),
+            }
+        case ObserverDescription():
             return {
                 "summary": description.summary,
                 "form": f"{description.name}: ... (in nika.yaml)",

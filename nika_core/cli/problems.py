@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nika_core as nika
+from nika_core.cli.annotations import annotate_problem
 from nika_core.cli.console import masked, plain, print_json, print_message, style
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.project import FILE_NAME
@@ -33,6 +34,7 @@ def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
     path = "" if problem.place is None else problem.place.path
     text = loaded.text if path == loaded.path else loaded.texts.get(path, "")
     print_message(nika.render_pretty(problem, text, style=style) + "\n")
+    annotate_problem(problem)
 
 
 def print_project_warnings(workspace: nika.Workspace) -> None:

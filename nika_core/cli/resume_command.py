@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,13 @@ def resume_command(
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
     ] = None,
     timeout: TimeoutOption = None,
+    workflow: Annotated[
+        Path | None, typer.Option("--workflow", metavar="FILE", help="The workflow's file, in place of the old path.")
+    ] = None,
+    trust_history: Annotated[
+        bool,
+        typer.Option("--trust-history", help="Resume a run that you have not recorded in this folder yourself."),
+    ] = False,
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
@@ -42,7 +50,14 @@ def resume_command(
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
 
-        resumed = open_resumed(run, inputs=gather(input_ or (), None), timeout=seconds, rerun_from=from_)
+        resumed = open_resumed(
+            run,
+            inputs=gather(input_ or (), None),
+            timeout=seconds,
+            rerun_from=from_,
+            workflow=workflow,
+            trust_history=trust_history,
+        )
         workspace, options = open_command_workspace(resumed.path), resumed.options
         if ask_for_trust(workspace):
             workspace = open_command_workspace(resumed.path)

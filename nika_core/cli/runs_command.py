@@ -17,6 +17,7 @@ from nika_core.cli.console import (
     print_data,
     print_error,
     print_json,
+    print_lines,
     print_message,
     style_data,
 )
@@ -105,30 +106,34 @@ def show(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
-    found = nika.to_json(nika.runs.get(run))
+    found = nika.to_json(nika.runs.get(run, large_outputs=verbose or format_ is Format.JSON))
     if format_ is Format.JSON:
         print_json(found)
         return
+    print_lines(_run_lines(found, verbose))
+
+
+def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     usage = found.get("usage", {})
     started = time_text(found["startedAt"])
     head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
-    print_data("  ".join(head))
-    print_data(f"{plain(found['path'])}")
+    yield "  ".join(head)
+    yield plain(found["path"])
     for task in found["tasks"]:
-        _show_task(task, verbose)
+        yield from _task_lines(task, verbose)
     for decision in found.get("decisions", ()):
-        print_data(f"decision: {json_text(decision)}")
+        yield f"decision: {json_text(decision)}"
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
     if usage.get("savedUsd"):
         cost += f", {money_text(usage['savedUsd'])} saved by batches"
     if usage.get("unknownTokens"):
         cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
     unpriced = f", unpriced: {plain(', '.join(usage['unpriced']))}" if usage.get("unpriced") else ""
-    print_data(f"{_tokens(usage)}{cost}{unpriced}")
+    yield f"{_tokens(usage)}{cost}{unpriced}"
 
 
-def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
-    """Print a task; of its items, rounds or inner tasks the first few that did not succeed, with `verbose` all."""
+def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iterator[str]:
+    """Yield the lines of a task; of what is inside it the first few that did not succeed, with `verbose` all."""
     facts = [task["state"]]
     kind, children = next(((kind, task[kind]) for kind in _CHILDREN if kind in task), ("", []))
     if kind:
@@ -149,25 +154,32 @@ def _show_task(task: dict[str, Any], verbose: bool, indent: str = "  ") -> None:
     if task.get("reused"):
         facts.append("reused")
     key = f" ({plain(task['key'])})" if "key" in task else ""
-    print_data(f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
+    yield (f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
-        print_data(f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}")
+        yield f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}"
     if "answered" in task:
         answered = task["answered"]
-        print_data(f"{indent}    answered {plain(answer_text(answered['answer']))}{sender_text(answered)}")
+        yield f"{indent}    answered {plain(answer_text(answered['answer']))}{sender_text(answered)}"
     if task["state"] == "waiting":
-        print_data(f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}")
+        yield f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}"
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
         if not verbose and len(text) > _SHOWN:
-            text = f"{text[:_SHOWN]}… ({len(text)} characters; -v shows all)"
-        print_data("\n".join(f"{indent}    {line}" for line in text.splitlines()))
+            text = _shortened(text, len(text))
+        yield from (f"{indent}    {line}" for line in text.splitlines())
+    elif "outputStart" in task:
+        start = task["outputStart"]
+        yield from (f"{indent}    {line}" for line in _shortened(plain(start["text"]), start["length"]).splitlines())
     shown = children if verbose else [child for child in children if child["state"] not in ("success", "skipped")]
     for child in shown if verbose else shown[:_NAMED]:
-        _show_task(child, verbose, f"{indent}  ")
+        yield from _task_lines(child, verbose, f"{indent}  ")
     if not verbose and len(shown) > _NAMED:
-        print_data(f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)")
+        yield f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)"
+
+
+def _shortened(text: str, length: int) -> str:
+    return f"{text[:_SHOWN]}… ({length} characters; -v shows all)"
 
 
 def _counts(kind: str, children: list[dict[str, Any]]) -> str:

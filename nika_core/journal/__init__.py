@@ -4,8 +4,8 @@ Standard library only. One writer thread commits in groups; code that needs its 
 for a barrier. See `Journal` and `RunRecorder`.
 """
 
-from nika_core.journal.journal import Journal
+from nika_core.journal.journal import Journal, signed_text
 from nika_core.journal.log import RunRecorder
 from nika_core.journal.values import Recorded, RecordedSignal, RunInfo, RunSummary, new_run_id
 
-__all__ = ["Journal", "Recorded", "RecordedSignal", "RunInfo", "RunRecorder", "RunSummary", "new_run_id"]
+__all__ = ["Journal", "Recorded", "RecordedSignal", "RunInfo", "RunRecorder", "RunSummary", "new_run_id", "signed_text"]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.journal.blobs import Blobs
 from nika_core.model.events import Event, event_kind
+from nika_core.model.json import JsonObject
 
 LOST: Final = "lost"
+OUTPUT: Final = "output"
+START: Final = "outputStart"
+_SHOWN: Final = 200  # characters
 _MICRO: Final = 1e6
 _LATEST: Final = 1e18  # microseconds
 
@@ -74,10 +78,34 @@ def joined(text: str | None, blob: str | None, blobs: Blobs) -> Any:
     return None if text is None else decode(text)
 
 
-def events_of(text: str, blob: str | None, run: str, blobs: Blobs) -> Iterator[Event]:
-    """The events of a row, also those of kinds that this version does not know. Raises ValueError, TypeError."""
+def start_of(output: Any, text: str) -> JsonObject:
+    """Return what is shown of a large output without reading it. `text` is its JSON."""
+    shown = output if isinstance(output, str) else text
+    return {"text": shown[:_SHOWN], "length": len(shown)}
+
+
+def _with_blob(data: Any, blob: str, read: Callable[[str], Any], *, large: bool) -> Any:
+    if not data:
+        return read(blob)
+    if not large:
+        return data
+    value = read(blob)
+    rest = {name: each for name, each in data.items() if name != START}
+    return {**rest, LOST: blob} if value == {LOST: blob} else {**rest, OUTPUT: value}
+
+
+def events_of(
+    text: str, blob: str | None, run: str, read: Callable[[str], Any], *, large: bool = True
+) -> Iterator[Event]:
+    """The events of a row, also those of kinds that this version does not know. Raises ValueError, TypeError.
+
+    Args:
+        blob: the name of the large value of the row's only event: its output or, if the row has no data, all of them.
+        read: returns the value of a blob, or `{"lost": <its name>}`.
+        large: whether large outputs are read; without them the data have the `start_of` each.
+    """
     for seq, at, kind, task, data in decode(text):
-        known = data if blob is None else joined(None, blob, blobs)
+        known = data if blob is None else _with_blob(data, blob, read, large=large)
         if not (isinstance(seq, int) and isinstance(kind, str) and (task is None or isinstance(task, str))):
             raise ValueError("an event is not what Nika writes")
         if not isinstance(known, dict) or not 0 <= at < _LATEST:

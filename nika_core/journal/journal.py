@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -62,7 +63,7 @@ class Journal:
 
     def again(self) -> Journal:
         """The same journal for another thread; `hurry` holds for both."""
-        return Journal(self._store.folder.parent, self._store.patience)
+        return Journal(self.folder, self._store.patience)
 
     def hurry(self) -> None:
         """Wait only briefly for other processes from now on. From any thread."""
@@ -72,6 +73,11 @@ class Journal:
     def path(self) -> Path:
         """The database file."""
         return self._store.path
+
+    @property
+    def folder(self) -> Path:
+        """The project's (or the lone workflow's) folder, in which `.nika` is."""
+        return self._store.folder.parent
 
     def __enter__(self) -> Self:
         return self
@@ -185,22 +191,28 @@ class Journal:
         except JournalError:
             return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
-    def load(self, run: str) -> Recorded:
-        """Everything about a run (a unique beginning of its id will do)."""
+    def load(self, run: str, *, large: bool = True) -> Recorded:
+        """Everything about a run (a unique beginning of its id will do).
+
+        Args:
+            large: whether large outputs are read, too; without them an event has `outputStart`.
+        """
         run_id = self.find(run)
         with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
             row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run)
-            number, document_hash, text, blob = row[7:]
+            number, document_hash, document, blob = row[7:]
             segments = connection.execute(
-                "SELECT events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
-            )
-            events = [each for segment, data in segments for each in events_of(segment, data, run_id, self._blobs)]
+                "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
+            ).fetchall()
+            read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
+            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, large=large)]
+            position = segments[-1][0] & _SPAN if segments else 0
             kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
             told = decode(row[5])
-            document = joined(text, blob, self._blobs)
+            document = joined(document, blob, self._blobs)
             info = RunInfo(
                 str(told["workflow"]),
                 str(told["path"]),
@@ -208,9 +220,10 @@ class Journal:
                 dict(told["inputs"]),
                 dict(told["options"]),
                 row[2],
+                str(told.get("signature", "")),
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
-        return Recorded(self._summary(row), info, document_hash, tuple(events), whole)
+        return Recorded(self._summary(row), info, document_hash, tuple(events), whole, position)
 
     # ---- inside
 
@@ -265,8 +278,17 @@ class Journal:
         """Return workflow, info, document_hash, document and blob as they are in the table."""
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
-        told = {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
+        told = _told(info) | ({"signature": info.signature} if info.signature else {})
         return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored
+
+
+def _told(info: RunInfo) -> dict[str, Any]:
+    return {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
+
+
+def signed_text(info: RunInfo) -> str:
+    """Return what a signature of a run holds for: the same text before it is written and after it is read."""
+    return encode(decode(encode(_told(info))))
 
 
 def _hash(document: str) -> str:

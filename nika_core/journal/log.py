@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from nika_core.journal.blobs import Blobs
+from nika_core.journal.earlier_ends import EarlierEnds
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
 from nika_core.journal.rows import Entry, MemoEntry, RunEnd
@@ -53,8 +54,14 @@ class RunRecorder:
         self._kept: dict[tuple[str, str], Json] = {}
         self._mask = mask
         self._inbox = SignalInbox(store, number, self._append)
+        self.position = position  # of the last event that was there before
+        self._earlier: EarlierEnds | None = None  # of a run that is resumed
         self._begun = 0.0  # when this life of the run did
         self._told = False  # history says already how the run ended
+
+    def know(self, events: Iterable[Event]) -> None:
+        """Do not write again what these events of earlier lives of the run have said."""
+        self._earlier = EarlierEnds(events)
 
     def record(self, events: Sequence[Event]) -> None:
         """Write them soon; never waits, raises nothing. An event without a number (`seq` 0) is not history."""
@@ -62,8 +69,11 @@ class RunRecorder:
         for event in events:
             if event.seq:
                 self.last_seq = event.seq
+                new = event if self._earlier is None else self._earlier.new_in(event)
+                if new is None:
+                    continue
                 self._next += 1
-                entries.append((self._next, event))
+                entries.append((self._next, new))
                 if event.task is None:
                     entries.extend(self._of_the_run(event))
                 elif event.kind is EventKind.SIGNAL_RECEIVED:
@@ -93,6 +103,11 @@ class RunRecorder:
         if kept is None and (stored := self._stored.get((key, call))) is not None:
             kept = self._read(stored)
         return kept
+
+    def kept_before(self) -> dict[tuple[str, str], Json]:
+        """Return everything that earlier lives of the run have kept, by key and call, but for what is lost."""
+        kept = {name: self._read(stored) for name, stored in self._stored.items()}
+        return {name: value for name, value in kept.items() if value is not None}
 
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""

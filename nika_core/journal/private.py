@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import Final
@@ -20,3 +21,25 @@ def make_private(mode: int, *paths: Path) -> None:
             found = path.lstat()
             if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not path.is_symlink():
                 path.chmod(mode)
+
+
+def require_own(*paths: Path) -> None:
+    """Raise OSError if a file or a folder is another user's, who could read what is written there. Root's is taken."""
+    if os.name != "posix":
+        return
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            owner = path.lstat().st_uid
+            if owner not in (0, os.geteuid()):
+                raise OSError(
+                    errno.EPERM, f"{path} belongs to another user ({_user(owner)}); remove it, or make it yours"
+                )
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -9,10 +9,19 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, Final, TypeAlias
 
-from nika_core.journal.blobs import LARGE, Blobs
-from nika_core.journal.encoding import encode, encode_event, encode_events, without_surrogates
+from nika_core.journal.blobs import LARGE
+from nika_core.journal.encoding import (
+    OUTPUT,
+    START,
+    encode,
+    encode_event,
+    encode_events,
+    start_of,
+    without_surrogates,
+)
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
 from nika_core.values import dataclass
@@ -52,7 +61,7 @@ class SignalReceived:
 
 Numbered: TypeAlias = tuple[int, Event]  # its run's number * 2**32 + its position in the run's history
 Entry = Numbered | MemoEntry | RunEnd | SignalReceived
-_Row: TypeAlias = tuple[int, str, str | None]  # the last event's number, the events, the data of one that is large
+_Row: TypeAlias = tuple[int, str, str | None]  # the last event's number, the events, what of one of them is large
 
 
 def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry]) -> None:
@@ -72,18 +81,25 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             received.append(entry)
         else:
             ended.append(entry)
-    rows = list(_rows(told))
-    large = any(row[2] is not None for row in rows) or any(len(text) > LARGE for _, text in kept)
-    # While blobs are written and not yet referred to, nobody may clear away what nothing refers to.
-    with store.holding_blobs(shared=True) if large else contextlib.nullcontext():
-        stored = [(row, events, _put(data, store.blobs)) for row, events, data in rows]
+    with contextlib.ExitStack() as held:
+
+        @cache
+        def hold_blobs() -> None:
+            """While blobs are written and not yet referred to, nobody may clear away what nothing refers to."""
+            held.enter_context(store.holding_blobs(shared=True))
+
+        def put(text: str) -> str:
+            hold_blobs()
+            return store.blobs.put(text.encode("ascii"))
+
+        stored = [(row, events, None if data is None else put(data)) for row, events, data in _rows(told)]
         alone = len(stored) == 1 and not (kept or ended or received)  # then one statement is the whole transaction
         if not alone:
             connection.execute("BEGIN IMMEDIATE")
         for row in stored:
             connection.execute("INSERT INTO events VALUES (?, ?, ?)", row)
         for entry, text in kept:
-            value = (None, _put(text, store.blobs)) if len(text) > LARGE else (text, None)
+            value = (None, put(text)) if len(text) > LARGE else (text, None)
             connection.execute(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?)",
                 (entry.run, without_surrogates(entry.key), without_surrogates(entry.call), *value),
@@ -101,10 +117,6 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             connection.execute("COMMIT")
 
 
-def _put(text: str | None, blobs: Blobs) -> str | None:
-    return None if text is None else blobs.put(text.encode("ascii"))
-
-
 def _rows(told: list[Numbered]) -> Iterator[_Row]:
     """Segments of events that follow one another in one run's history; what is too large for one is alone in its row.
 
@@ -114,6 +126,12 @@ def _rows(told: list[Numbered]) -> Iterator[_Row]:
     at, most = 0, _FIRST
     while at < len(told):
         segment = told[at : at + most]
+        large = next((place for place, (_, event) in enumerate(segment) if _has_large_text(event)), len(segment))
+        if not large:
+            yield _alone(segment[0])
+            at += 1
+            continue
+        segment = segment[:large]
         first, last = segment[0][0], segment[-1][0]
         if last != first + len(segment) - 1:  # several runs write at once
             segment = segment[: next(place for place, (number, _) in enumerate(segment) if number != first + place)]
@@ -130,7 +148,18 @@ def _rows(told: list[Numbered]) -> Iterator[_Row]:
         at += len(segment)
 
 
+def _has_large_text(event: Event) -> bool:
+    output = event.data.get(OUTPUT)
+    return isinstance(output, str) and len(output) > LARGE
+
+
 def _alone(entry: Numbered) -> _Row:
+    """Return the row of one event. Of a large output nothing but itself is in its blob: equal ones share one."""
     number, event = entry
+    rest = {name: value for name, value in event.data.items() if name != OUTPUT}
+    if rest and OUTPUT in event.data and len(output := encode(event.data[OUTPUT])) > LARGE:
+        data = encode({**rest, START: start_of(event.data[OUTPUT], output)})
+        if len(data) <= LARGE:
+            return number, encode_event(event, data), output
     data = encode(event.data)
     return (number, encode_event(event, "{}"), data) if len(data) > LARGE else (number, encode_event(event, data), None)

@@ -16,14 +16,15 @@ from nika_core.journal import faults
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.locks import hold_lock
 from nika_core.journal.patience import Patience, PatientConnection, is_held
-from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private
+from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private, require_own
 from nika_core.model.files import require_regular_files, size_of
 
-VERSION: Final = 3
+VERSION: Final = 4
 APPLICATION: Final = 0x4E494B41  # "NIKA"
 
 # A row of events is a segment of a run's history. Its id is the run's number * 2**32 + the position of its last event:
-# one B-tree, written at its end, read as a range. The data of an event that is large, and so alone, are in the blob.
+# one B-tree, written at its end, read as a range. A large event is alone: its output is in the blob or, if the row has
+# no data of it, all of its data, as in every version before 4.
 RUN_SHIFT: Final = 32
 _EVENTS: Final = """
 CREATE TABLE events (
@@ -100,8 +101,9 @@ _SCRIPTS: Final = {  # what makes the tables, by version
     1: _TABLES + _EVENTS_TABLE_OF_1,
     2: _TABLES + _EVENTS,
     3: _TABLES + _EVENTS + _SIGNALS,
+    4: _TABLES + _EVENTS + _SIGNALS,
 }
-_UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS}  # by version
+_UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS, 3: ""}  # by version
 
 
 _AS_TEXT: Final = partial(str, encoding="utf-8", errors="replace")  # one wrong byte is not to hide all rows
@@ -154,6 +156,7 @@ class Store:
     def _make_private(self) -> None:
         """Make the folder and the database this user's alone: prompts and outputs are in them. Raises OSError."""
         self._require_no_links()
+        require_own(self.folder, *self._files())
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         make_private(PRIVATE_FOLDER, self.folder, self.blobs.folder, self.locks, self.folder / "runs")
         require_regular_files(*self._files())
@@ -256,7 +259,8 @@ def _migrate(connection: PatientConnection, path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         script = f"{_SCRIPTS[VERSION]} PRAGMA application_id={APPLICATION};"
     else:
-        script = _UPGRADES.get(_check(connection, path), "")
-        if not script:
+        version = _check(connection, path)
+        if version == VERSION:
             return
+        script = _UPGRADES[version]
     connection.execute_all(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={VERSION}; COMMIT")

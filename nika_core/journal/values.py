@@ -27,6 +27,7 @@ class RunInfo:
         inputs: its inputs.
         options: everything else that is needed to repeat the run (provider, model, ...).
         started: seconds since the epoch.
+        signature: by which the user who started it knows it again; "": none.
     """
 
     workflow: str
@@ -35,6 +36,7 @@ class RunInfo:
     inputs: JsonObject = field(default_factory=dict)
     options: JsonObject = field(default_factory=dict)
     started: float = 0.0
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,17 @@ class RecordedSignal:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Everything recorded about a run. `memo` is by key and call. An event without its data has `{"lost": ...}`."""
+    """Everything recorded about a run. `memo` is by key and call. An event without its data has `{"lost": ...}`.
+
+    `position` is that of the last event in the run's history: another one means that there is more by now.
+    """
 
     run: RunSummary
     info: RunInfo
     document_hash: str
     events: tuple[Event, ...]
     memo: Mapping[tuple[str, str], Json] = field(default_factory=dict, repr=False)
+    position: int = 0
 
     @property
     def seq(self) -> int:

@@ -59,10 +59,10 @@ def usage_json(usage: Usage, *, exact: bool = True) -> JsonObject:
 
 
 def usage_of(found: JsonObject | None) -> Usage:
-    """Return the value of which this is the JSON."""
+    """Return the value of which this is the JSON. Raise ValueError if something in it is below zero."""
     if not found:
         return NOTHING
-    return Usage(
+    usage = Usage(
         found.get("inputTokens", 0),
         found.get("outputTokens", 0),
         Decimal(found.get("costUsd", "0")),
@@ -74,6 +74,10 @@ def usage_of(found: JsonObject | None) -> Usage:
         found.get("cacheWriteTokens", 0),
         tuple(found.get("models", ())),
     )
+    counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.calls, usage.cache_write_tokens)
+    if min(counts) < 0 or usage.cost_usd < 0:
+        raise ValueError("a usage is below zero")
+    return usage
 
 
 def figures(data: JsonObject, mask: Callable[[str], str]) -> JsonObject:

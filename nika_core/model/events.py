@@ -44,13 +44,18 @@ def event_kind(name: str) -> str:
 
 
 class Event(NamedTuple):
-    """A named tuple, not a dataclass: every task creates three, and this takes a third of the time.
+    """Something that has happened in a run.
 
-    `seq` counts within the run from 1 (0: not in history, e.g. a chunk); `at` in seconds since the epoch.
-
-    `data` is JSON without secrets: it is masked when it is created.
+    Attributes:
+        seq: counts within the run from 1; 0: not in history, such as a chunk.
+        run_id: the run.
+        at: seconds since the epoch.
+        kind: an `EventKind`, or a keyword's own.
+        task: what it happened to, such as `review[3]`; None: to the run.
+        data: JSON without secrets: it is masked when the event is created.
     """
 
+    # A named tuple, not a dataclass: every task creates three, and this takes a third of the time.
     seq: int
     run_id: str
     at: float

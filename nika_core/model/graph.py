@@ -124,6 +124,25 @@ class Graph:
                 todo.extend(edge.source for edge in self.incoming[source])
         return frozenset(found)
 
+    def ancestors_among(self, tasks: Iterable[str]) -> dict[str, int]:
+        """Return which of these tasks each task depends on, as an integer with a bit for each: the first is the lowest.
+
+        What depends on a cycle, and the cycle itself, is left at 0.
+        """
+        bits = {task: 1 << index for index, task in enumerate(tasks)}
+        found: dict[str, int] = dict.fromkeys(self.order, 0)
+        waiting = {task: len(edges) for task, edges in self.incoming.items()}
+        todo = [task for task, count in waiting.items() if not count]
+        while todo:
+            source = todo.pop()
+            mask = found[source] | bits.get(source, 0)
+            for edge in self.outgoing[source]:
+                found[edge.target] |= mask
+                waiting[edge.target] -= 1
+                if not waiting[edge.target]:
+                    todo.append(edge.target)
+        return found
+
 
 def _strongly_connected(
     tasks: Collection[str], incoming: Mapping[str, tuple[Edge, ...]], outgoing: Mapping[str, tuple[Edge, ...]]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from functools import cached_property
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
 from nika_core.model.json import JsonObject
 from nika_core.values import dataclass, field
+
+IMAGE_TOKENS: Final = 1600  # of a large image
+PAGE_TOKENS: Final = 3000  # of a page of a PDF, as text and as a picture
+_DIGEST_BYTES: Final = 16
 
 
 class Role(StrEnum):
@@ -112,9 +120,11 @@ class ReasoningPart:
 Part: TypeAlias = TextPart | ImagePart | DocumentPart | ToolCall | ToolResultPart | ReasoningPart
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, init=False)
 class Message:
     """One turn of a conversation.
+
+    A long conversation is sent with each of its turns, so what is worked out of a message is kept with it.
 
     Attributes:
         role: the author of the message.
@@ -143,12 +153,44 @@ class Message:
         """The results of tools."""
         return tuple(part for part in self.parts if isinstance(part, ToolResultPart))
 
+    @cached_property
+    def kinds(self) -> frozenset[type[Part]]:
+        """The types of its parts."""
+        return frozenset(map(type, self.parts))
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits that stand for its role and all of its parts, files by their content."""
+        parts = [
+            [type(part).__name__, *(getattr(part, name) for name in part.__dataclass_fields__)] for part in self.parts
+        ]
+        text = json.dumps([self.role, parts], sort_keys=True, default=_plain)
+        return blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+    @cached_property
+    def text_bytes(self) -> int:
+        """The bytes, as UTF-8, of all that a model reads of it as text; files aside."""
+        return sum(len(_text_of(part).encode("utf-8", "replace")) for part in self.parts)
+
+    @cached_property
+    def file_tokens(self) -> int:
+        """An estimate of the tokens of its files: an image as the most that models take for one, each page as full."""
+        return sum(map(_tokens_of_file, self.parts))
+
+
+def kinds_of(messages: Iterable[Message]) -> frozenset[type[Part]]:
+    """Return the types of all parts of a conversation."""
+    return frozenset().union(*map(_KINDS, messages))
+
 
 def parts_of(parts: str | Iterable[Part]) -> tuple[Part, ...]:
     """Return parts as a tuple: a text is one part, an empty text none."""
     if isinstance(parts, str):
         return (TextPart(parts),) if parts else ()
     return tuple(parts)
+
+
+_KINDS: Final = attrgetter("kinds")
 
 
 def text_in(parts: Iterable[Part]) -> str:
@@ -159,6 +201,37 @@ def text_in(parts: Iterable[Part]) -> str:
 def tool_calls_in(parts: Iterable[Part]) -> tuple[ToolCall, ...]:
     """Return the tool calls among parts."""
     return tuple(part for part in parts if isinstance(part, ToolCall))
+
+
+def _plain(value: Any) -> Any:
+    """Return what is no JSON by itself in a form that is: a file by its content, anything unknown as its text."""
+    if isinstance(value, bytes):
+        return blake2b(value, digest_size=_DIGEST_BYTES).hexdigest()
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _text_of(part: Part) -> str:
+    match part:
+        case TextPart() | ToolResultPart():
+            return part.text
+        case ToolCall():
+            return part.raw or str(part.arguments)
+        case ReasoningPart():
+            return json.dumps(part.data, ensure_ascii=False)
+        case _:
+            return ""
+
+
+def _tokens_of_file(part: Part) -> int:
+    match part:
+        case ImagePart():
+            return IMAGE_TOKENS
+        case DocumentPart(media_type="text/plain"):
+            return -(-len(part.data) // 4)
+        case DocumentPart():
+            return PAGE_TOKENS * max(1, part.pages)
+        case _:
+            return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -50,6 +49,12 @@ def _alternatives(forms: Sequence[str], depth: int) -> str:
     return "|".join(f"{re.escape(initial)}(?:{_alternatives(group, depth + 1)})" for initial, group in groups)
 
 
+def _html(text: str) -> str:
+    from html import escape  # its table of entities is only needed where there are secrets
+
+    return escape(text)
+
+
 def _escaped(text: str) -> Iterator[str]:
     """Yield it as in a JSON string, in a JSON text within a JSON string, in Python's `repr`, and in HTML."""
     for ascii_only in (True, False):
@@ -57,7 +62,7 @@ def _escaped(text: str) -> Iterator[str]:
         yield from (once, once.replace("/", "\\/"))
         yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
     yield repr(text)[1:-1]
-    yield html.escape(text)
+    yield _html(text)
 
 
 def _percent_encoded(text: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from nika_core.model.ids import node_id_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from nika_core.model.question import OpenQuestion
@@ -194,9 +194,9 @@ class RunResult:
     run_id: str
     workflow: str
     status: RunStatus
-    tasks: tuple[TaskResult, ...]
+    tasks: tuple[TaskResult, ...] = field(repr=False)  # `asyncio.run` asks for the text of what it has run
     duration: float = 0.0
-    output: Json = None
+    output: Json = field(default=None, repr=False)
     has_output: bool = False
     usage: Usage = NOTHING
     failure: Failure | None = None  # what failed beside the tasks, e.g. `outputs` without a value

@@ -1,11 +1,11 @@
 """All that a plugin's author imports: `from nika_core.plugin import ...` is the only line that a plugin needs.
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
-`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers` and
-`nika.secret_sources`. The entry point's name is the word that a user writes. The module says which version of this
-interface it was written for: `NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators of payloads are
-in the module `fields`, and the names of Nika's codes in the module `codes`. What a client streams is a `Chunk`: a
-`TextDelta`, a `ClientNotice` or, at the end, `Finished`.
+`nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers`,
+`nika.secret_sources` and `nika.observers`. The entry point's name is the word that a user writes. The module says which
+version of this interface it was written for: `NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators
+of payloads are in the module `fields`, and the names of Nika's codes in the module `codes`. What a client streams is a
+`Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
 What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
@@ -49,7 +49,7 @@ from nika_core.plugin.step import Declined, Step, StepContext, StepOutput, WaitF
 if TYPE_CHECKING:
     from nika_core.model.bounded import bound, shorten, shorten_start
     from nika_core.model.clock import Clock
-    from nika_core.model.events import EventKind
+    from nika_core.model.events import Event, EventKind
     from nika_core.model.files import FileError, is_folder, json_of, open_file, read_file, read_json, read_text, text_of
     from nika_core.model.graph import ALL_TASKS, Edge, EdgeKind, Graph
     from nika_core.model.importing import import_in_thread
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
+    from nika_core.model.trace_context import TraceContext
     from nika_core.plugin.client_extras import (
         BatchClient,
         BatchFinder,
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
     from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Spending, Stage
     from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
+    from nika_core.plugin.observer import Observer, ObserverDescription, ObserverSetup
     from nika_core.plugin.provider import (
         Chunk,
         Client,
@@ -129,7 +131,8 @@ _LAZY: Final = {
     ),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
-    "nika_core.model.events": ("EventKind",),
+    "nika_core.model.events": ("Event", "EventKind"),
+    "nika_core.model.trace_context": ("TraceContext",),
     "nika_core.model.limits": ("Limit", "LimitKind", "Unit", "output_of", "timeout_of"),
     "nika_core.model.message": (
         "DocumentPart",
@@ -145,6 +148,7 @@ _LAZY: Final = {
     ),
     "nika_core.plugin.limit_policy": ("Admission", "LimitPolicy", "Policy", "Refusal", "Spending", "Stage"),
     "nika_core.plugin.notifier": ("Notifier", "NotifierDescription", "NotifierSetup", "QuestionNotice"),
+    "nika_core.plugin.observer": ("Observer", "ObserverDescription", "ObserverSetup"),
     "nika_core.plugin.provider": (
         "Chunk",
         "Client",
@@ -223,6 +227,7 @@ __all__ = [
     "EdgeKind",
     "Effect",
     "Estimate",
+    "Event",
     "EventKind",
     "Explanation",
     "Facets",
@@ -250,6 +255,9 @@ __all__ = [
     "Notifier",
     "NotifierDescription",
     "NotifierSetup",
+    "Observer",
+    "ObserverDescription",
+    "ObserverSetup",
     "OutputSpec",
     "Part",
     "Payload",
@@ -297,6 +305,7 @@ __all__ = [
     "ToolResult",
     "ToolResultPart",
     "ToolSpec",
+    "TraceContext",
     "TypedSource",
     "Unit",
     "Usage",

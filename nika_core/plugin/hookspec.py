@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring on
     from nika_core.plugin.keyword import Keyword
     from nika_core.plugin.limit_policy import LimitPolicy
     from nika_core.plugin.notifier import NotifierDescription
+    from nika_core.plugin.observer import ObserverDescription
     from nika_core.plugin.provider import Provider
     from nika_core.plugin.secret_source import SecretSourceDescription
     from nika_core.plugin.template_source import TemplateSource
@@ -257,4 +258,39 @@ def nika_secret_sources() -> Iterable[SecretSourceDescription]:  # type: ignore[
         vault = "acme_vault"
 
     A workflow names its secret as `${secret.deploy_token}`, whichever source has it.
+    """
+
+
+@hookspec(historic=True)
+def nika_observers() -> Iterable[ObserverDescription]:  # type: ignore[empty-body]  # a hook specification has no body
+    """Return the observers that this plugin brings, one for each of its `nika.observers` entry points.
+
+    A complete plugin, `acme_failures.py`:
+
+        from nika_core.plugin import EventKind, ObserverDescription, fields, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_observers():
+            settings = fields.Map({"file": fields.NonEmptyStr()})
+            summary = "Writes each failed task into a file."
+            observer = "acme_failures:Failures"
+            return [ObserverDescription(name="failures", summary=summary, observer=observer, settings=settings)]
+
+        class Failures:
+            def __init__(self, setup):
+                self.file = (setup.folder / setup.settings["file"]).open("a")
+            def observe(self, event):
+                if event.kind == EventKind.TASK_FAILED:
+                    self.file.write(f"{event.run_id} {event.task}: {event.data['error']['message']}\\n")
+            def close(self):
+                self.file.close()
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.observers"]
+        failures = "acme_failures"
+
+    A project uses it with `failures: {file: failures.txt}` in its `nika.yaml`.
     """

@@ -294,6 +294,7 @@ class ModelReply:
         stop_reason: as in `Finished`.
         usage: tokens and cost.
         model: the one that answered.
+        provider: the name of the one that has the model.
         reused: whether it had been paid for before and was given again.
         instead_of: the models before it in the chain that did not answer.
     """
@@ -302,6 +303,7 @@ class ModelReply:
     stop_reason: str
     usage: Usage
     model: str
+    provider: str = ""
     reused: bool = False
     instead_of: tuple[str, ...] = ()
 

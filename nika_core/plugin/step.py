@@ -96,8 +96,12 @@ class StepContext(Protocol):
             keywords that are not of category `context`.
         environ: the environment as it was when the run started.
         env: the variables that the workflow's `env` adds for processes: `{**context.environ, **context.env}` is what a
-            process that the step starts gets, with the task's own variables last.
+            process that the step starts gets, with what the payload says and then `task_env` last.
+        task_env: the variables that name the attempt to a process: NIKA_TASK_KEY, which is `key`, and TRACEPARENT, if
+            the run is traced.
         clock: the time; a step that waits uses `clock.sleep`, so that a test need not.
+        traceparent: names this attempt in the run's trace, as W3C Trace Context has it; "": nobody traces the run. A
+            step passes it on to what it calls, such as the header or the variable of that name.
     """
 
     run_id: str
@@ -116,7 +120,9 @@ class StepContext(Protocol):
     messages: tuple[Message, ...]
     environ: Mapping[str, str]
     env: Mapping[str, str]
+    task_env: Mapping[str, str]
     clock: Clock
+    traceparent: str
 
     def mask(self, text: str) -> str:
         """Return `text` with every secret value replaced by `***`."""

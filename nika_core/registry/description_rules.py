@@ -137,6 +137,16 @@ SECRET_SOURCE: Final[Rules] = {
     "timeout": ("seconds, more than 0", _is_seconds),
     "order": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
 }
+OBSERVER: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "observer": _OBJECT_NAME,
+    "settings": ("a validator of nika_core.plugin.fields", _is_validator),
+    "widening_settings": _NAMES,
+    "live": _TRUTH,
+    "traces": _TRUTH,
+    "timeout": ("seconds, more than 0", _is_seconds),
+}
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 

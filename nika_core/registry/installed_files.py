@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from nika_core.model.files import FileError, read_file
+from nika_core.registry.byte_code import forged_byte_code, is_cache_name
 from nika_core.registry.metadata import Folder, claimed_name, normal_name
 from nika_core.values import dataclass
 
@@ -64,7 +65,7 @@ class InstalledFiles:
         """
         lines = [
             f"{path} {digest.partition('=')[2] or '-'}"
-            for path, digest in (self._listed() or {}).items()
+            for path, digest in (self.listed() or {}).items()
             if not _is_cache(path) and path.parts[0] != ".." and not self._is_metadata(path, _OF_THE_INSTALLER)
         ]
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
@@ -72,7 +73,7 @@ class InstalledFiles:
     def changed(self) -> list[str]:
         """Return the files that no longer match RECORD."""
         changed = []
-        for path, recorded in (self._listed() or {}).items():
+        for path, recorded in (self.listed() or {}).items():
             mode, _, value = recorded.partition("=")
             if mode not in _HASHES or _is_odd(path):
                 continue
@@ -91,7 +92,7 @@ class InstalledFiles:
         Args:
             folders: for each normalized name, all folders of metadata that claim it.
         """
-        listed = self._listed() or {}
+        listed = self.listed() or {}
         if self._is_editable(listed):
             return ["is installed editable: its source is not what was installed"]
         faults = []
@@ -113,6 +114,7 @@ class InstalledFiles:
             "has a RECORD that names files elsewhere": filter(_is_odd, listed),
             "has a RECORD without a SHA-256 hash of": unhashed,
             "has files that its RECORD does not name": sorted(self._unlisted(listed)),
+            "has byte code that is not of its source (remove it: Python makes it again)": self._forged(listed),
         }
         foreign = [module for module in self.modules if not self._is_imported_from(module.partition(":")[0], listed)]
         if foreign:
@@ -125,7 +127,7 @@ class InstalledFiles:
                 faults.append(f"{fault}: {_some(names)}")
         return faults
 
-    def _listed(self) -> dict[PurePosixPath, str] | None:
+    def listed(self) -> dict[PurePosixPath, str] | None:
         """Return the paths in RECORD with their hashes, such as `sha256=...`; None if it cannot be read."""
         text = Folder(str(self.folder)).read_text("RECORD") or ""
         try:
@@ -134,6 +136,10 @@ class InstalledFiles:
         except (UnicodeEncodeError, csv.Error):
             return None
         return {PurePosixPath(row[0]): "".join(row[1:2]) for row in rows if row and row[0].strip("/.")}
+
+    def _forged(self, listed: Collection[PurePosixPath]) -> list[str]:
+        sources = [path for path in listed if path.suffix == ".py" and not _is_odd(path) and path.parts[0] != ".."]
+        return forged_byte_code(self.folder, [self.folder.parent / path for path in sources])
 
     def _is_metadata(self, path: PurePosixPath, names: Collection[str]) -> bool:
         return path.name in names and str(path.parent) == self.folder.name
@@ -190,7 +196,7 @@ def metadata_folders(folders: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _is_cache(path: PurePosixPath) -> bool:
-    return path.suffix == ".pyc" and path.parent.name == _CACHE
+    return is_cache_name(path.name) and path.parent.name == _CACHE
 
 
 def _is_cache_of(path: PurePosixPath, listed: Collection[PurePosixPath]) -> bool:

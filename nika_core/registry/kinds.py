@@ -149,6 +149,18 @@ class Kind(Enum):
         settings=True,
     )
 
+    OBSERVER = KindRow(
+        id="observers",
+        title="observer",
+        hook="nika_observers",
+        description="ObserverDescription",
+        rules="nika_core.registry.description_rules:OBSERVER",
+        prefix="nika-observer-",
+        unknown=codes.UNKNOWN_KEY,
+        objects=(NamedObject("observer", "nika_core.registry.guarded_observer:GuardedObserver", load_only=True),),
+        settings=True,
+    )
+
     @property
     def id(self) -> str:
         """Its name in lists."""

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import pluggy
 
 from nika_core import codes
-from nika_core.errors import PluginError
+from nika_core.errors import PluginError, TaskError
 from nika_core.model.bounded import shorten
 from nika_core.plugin import (
     API_VERSION,
@@ -23,6 +23,7 @@ from nika_core.plugin import (
     Keyword,
     LimitPolicy,
     NotifierDescription,
+    ObserverDescription,
     Provider,
     SecretSourceDescription,
     TemplateSource,
@@ -34,7 +35,14 @@ from nika_core.registry.kinds import Kind, load_named
 from nika_core.registry.scan import PluginRecord
 
 Description: TypeAlias = (
-    Keyword | Provider | TemplateSource | LimitPolicy | Command | NotifierDescription | SecretSourceDescription
+    Keyword
+    | Provider
+    | TemplateSource
+    | LimitPolicy
+    | Command
+    | NotifierDescription
+    | SecretSourceDescription
+    | ObserverDescription
 )
 
 
@@ -179,7 +187,10 @@ def load_object(record: PluginRecord, name: str) -> Any:
 
 
 def make(record: PluginRecord, name: str, *arguments: object) -> Any:
-    """An instance of what "package.module:Class" names. Raises PluginError."""
+    """An instance of what "package.module:Class" names.
+
+    Raises PluginError, or the TaskError of what is made with arguments: what the user has configured may be wrong.
+    """
     made = load_object(record, name)
     try:
         with plugin_code(record):
@@ -187,6 +198,8 @@ def make(record: PluginRecord, name: str, *arguments: object) -> Any:
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
+        if arguments and isinstance(error, TaskError):
+            raise
         raise broken(record, f"cannot make {name}: {one_line(error)}") from error
 
 

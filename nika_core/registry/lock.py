@@ -19,6 +19,7 @@ from nika_core.model.named_files import require_inside
 from nika_core.registry.installed_files import InstalledFiles, metadata_folders
 from nika_core.registry.metadata import folder_of, installed
 from nika_core.registry.scan import PluginRecord
+from nika_core.registry.startup_files import startup_faults
 from nika_core.values import dataclass
 
 LOCK_NAME: Final = "nika.lock"
@@ -64,15 +65,16 @@ def _kernel_folder() -> str:
 
 
 def faults(records: Iterable[PluginRecord]) -> list[str]:
-    """Return what of these offers no lock can vouch for, a sentence each."""
+    """Return what of these offers, and of the start of Python, no lock can vouch for, a sentence each."""
     records = tuple(records)
     folders = metadata_folders(map(folder_of, installed()))
     unreadable = {
         record.folder: f"{record.origin} cannot be used: {record.fault}" for record in records if record.fault
     }
-    return [
+    found = [
         f"{files.name} {files.version} {fault}" for files in installed_files(records) for fault in files.faults(folders)
-    ] + list(unreadable.values())
+    ]
+    return [*found, *unreadable.values(), *startup_faults()]
 
 
 def write_lock(path: Path, entries: Iterable[Locked]) -> None:
@@ -139,7 +141,7 @@ def refuse_faults(records: Iterable[PluginRecord]) -> None:
         raise RefusedError(
             codes.PLUGIN_LOCK,
             "nothing was locked: " + "; ".join(wrong),
-            hint="install each distribution once, from its wheel, or block it in nika.yaml",
+            hint="install each distribution once, from its wheel, or block it in nika.yaml; remove what is not its own",
         )
 
 

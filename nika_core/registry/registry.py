@@ -16,9 +16,10 @@ from nika_core.plugin import (
     Command,
     Facets,
     Keyword,
-    LimitPolicy,
     NotifierDescription,
     NotifierSetup,
+    ObserverDescription,
+    ObserverSetup,
     Provider,
     SecretSourceDescription,
     SecretSourceSetup,
@@ -36,10 +37,11 @@ from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, sca
 
 if TYPE_CHECKING:
     from nika_core.registry.guarded_notifier import GuardedNotifier
+    from nika_core.registry.guarded_observer import GuardedObserver
     from nika_core.registry.guarded_policy import GuardedPolicy
     from nika_core.registry.guarded_secret_source import GuardedSecretSource
 
-D = TypeVar("D", Keyword, Provider, TemplateSource, LimitPolicy, Command, NotifierDescription, SecretSourceDescription)
+D = TypeVar("D", bound=Description)
 
 
 class Registry:
@@ -312,6 +314,15 @@ class Registry:
         """A notifier for one run. Raises PluginError."""
         notifier: GuardedNotifier = self._new(Kind.NOTIFIER, word, "notifier", setup)
         return notifier
+
+    def observer(self, word: str) -> ObserverDescription:
+        """Raises PluginError."""
+        return self._load(Kind.OBSERVER, word, ObserverDescription)
+
+    def new_observer(self, word: str, setup: ObserverSetup) -> GuardedObserver:
+        """An observer for one run. Raises PluginError."""
+        observer: GuardedObserver = self._new(Kind.OBSERVER, word, "observer", setup)
+        return observer
 
     def secret_source(self, word: str) -> SecretSourceDescription:
         """Raises PluginError."""

@@ -7,8 +7,9 @@
         payload = {"who": "Ada"}
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
-`ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks` and `secret_checks`. Names are
-imported when they are used; only the kits need pytest.
+`ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks`, `secret_checks`,
+`observer_checks` and, for what stands in the project file, `settings_checks`. Names are imported when they are used;
+only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nika_core.testing.keyword_kit import KeywordConformance
     from nika_core.testing.mcp_scenario import McpScenario, read_mcp_scenarios
     from nika_core.testing.notifier_kit import NotifierConformance
+    from nika_core.testing.observer_kit import ObserverConformance
     from nika_core.testing.odd_mcp import OddMcpServer, odd_mcp_command
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
@@ -61,6 +63,7 @@ __all__ = [
     "McpScenario",
     "NotConformant",
     "NotifierConformance",
+    "ObserverConformance",
     "OddMcpServer",
     "ProviderConformance",
     "RawServer",
@@ -99,6 +102,7 @@ _MODULES: Final = {
     "NotConformant": "errors",
     "OddMcpServer": "odd_mcp",
     "NotifierConformance": "notifier_kit",
+    "ObserverConformance": "observer_kit",
     "FakeReport": "payloads",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",

@@ -76,6 +76,7 @@ _METHODS: Final = {
     (Kind.PROVIDER, "client"): ("info", "models", "stream", "estimate", "health", "close"),
     (Kind.TEMPLATE_SOURCE, "source"): ("check", "depends_on", "resolve"),
     (Kind.SECRET_SOURCE, "source"): ("fetch", "places"),
+    (Kind.OBSERVER, "observer"): ("observe", "close"),
 }
 _BASES: Final = {"facets": Facets, "policy": Policy}
 

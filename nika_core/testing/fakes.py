@@ -71,7 +71,9 @@ class FakeStepContext:
     messages: tuple[Message, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    task_env: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=ManualClock)
+    traceparent: str = ""
     secrets: Sequence[str] = ()
     stored_secrets: Mapping[str, str] = field(default_factory=dict)
     scripted: ScriptedModel | None = None
@@ -95,6 +97,7 @@ class FakeStepContext:
         return cls(**{**defaults, "folder": folder, "environ": dict(os.environ), "clock": SystemClock(), **attributes})
 
     def __post_init__(self) -> None:
+        self.task_env = self.task_env or {"NIKA_TASK_KEY": self.key}
         self._resources: dict[str, asyncio.Future[Any]] = {}
         self._owners: list[tuple[asyncio.Task[None], asyncio.Event]] = []
 

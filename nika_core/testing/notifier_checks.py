@@ -5,24 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.app.workspace import Workspace
-from nika_core.document.reading.project_file import PROJECT
-from nika_core.errors import ProblemsError, TaskError
-from nika_core.model.project import FILE_NAME
+from nika_core.errors import TaskError
 from nika_core.plugin import Notifier, NotifierSetup, QuestionNotice
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.own_time import own_seconds
+from nika_core.testing.settings_checks import checked_settings
 
-SETTINGS: Final = "settings"
 TELLS: Final = "tells"
 ANY_NOTICE: Final = "any notice"
 FAILS_WELL: Final = "fails well"
@@ -32,7 +27,6 @@ BLOCKS: Final = "blocks"
 LEAVES: Final = "leaves"
 QUIET: Final = "quiet"
 
-_UNKNOWN: Final = "noSuchKeyOfAnybody"
 _MOST_LAG: Final = 0.25  # seconds for which the event loop may stand still
 _BEAT: Final = 0.01
 _BUSY: Final = 0.3  # seconds after which a slow one is cancelled
@@ -85,10 +79,7 @@ def setups(word: str, settings: Any, environ: Mapping[str, str], folder: Path) -
     Raises:
         NotConformant: the notifier's own validator refuses the settings.
     """
-    problems = _problems(word, settings, folder)
-    require(not problems, SETTINGS, f"it refuses the settings of its sample: {'; '.join(problems)}")
-    trusting = {**environ, "NIKA_TRUST": "1"}  # the settings of a sample are its author's own
-    checked: Any = Workspace.open(folder, environ=trusting).checked_project.settings[word]
+    checked = checked_settings(word, settings, folder)
     entries = checked if isinstance(checked, list) else [checked]
     return [NotifierSetup(entry, environ, folder) for entry in entries]
 
@@ -99,46 +90,6 @@ def make_all(word: str, settings: Any, environ: Mapping[str, str], folder: Path)
     record = registry.record(Kind.NOTIFIER, word)
     name = registry.notifier(word).notifier
     return [make(record, name, setup) for setup in setups(word, settings, environ, folder)]
-
-
-def _problems(word: str, settings: Any, folder: Path) -> list[str]:
-    (folder / FILE_NAME).write_text(json.dumps({word: settings}, ensure_ascii=False), encoding="utf-8")
-    try:
-        _ = Workspace.open(folder).checked_project
-    except ProblemsError as error:
-        return [problem.message for problem in error.problems]
-    return []
-
-
-def check_strict_settings(word: str, settings: Any) -> None:
-    """Check that the settings of the sample are accepted, and an unknown key in them is a problem.
-
-    Raises:
-        NotConformant: with what is accepted or refused.
-    """
-    require(word not in PROJECT, SETTINGS, f"`{word}` is a key of Nika itself in {FILE_NAME}: take another name")
-    with tempfile.TemporaryDirectory(prefix="nika-testing-") as name:
-        folder = Path(name).resolve()
-        problems = _problems(word, settings, folder)
-        require(not problems, SETTINGS, f"it refuses the settings of its sample: {'; '.join(problems)}")
-        for wrong in _with_unknown_key(settings):
-            require(
-                _problems(word, wrong, folder),
-                SETTINGS,
-                f"it accepts a key that it does not know: {json.dumps({word: wrong})[:200]}; use fields.Map",
-            )
-
-
-def _with_unknown_key(settings: Any) -> list[Any]:
-    if isinstance(settings, Mapping):
-        return [{**settings, _UNKNOWN: "x"}]
-    if isinstance(settings, list):
-        return [
-            [*settings[:index], changed, *settings[index + 1 :]]
-            for index, entry in enumerate(settings)
-            for changed in _with_unknown_key(entry)
-        ]
-    return []
 
 
 def check_tells(make: Make, timeout: float) -> None:
@@ -287,7 +238,6 @@ __all__ = [
     "check_cancel",
     "check_leaves_nothing",
     "check_reports_failure",
-    "check_strict_settings",
     "check_tells",
     "make_all",
     "notice",

@@ -11,7 +11,7 @@ import pytest
 
 from nika_core.plugin import Notifier
 from nika_core.registry import Kind, Registry
-from nika_core.testing import description_checks, notifier_checks
+from nika_core.testing import description_checks, notifier_checks, settings_checks
 
 
 class NotifierConformance:
@@ -61,7 +61,7 @@ class NotifierConformance:
         description_checks.check_quiet_import(Kind.NOTIFIER, self.word)
 
     def test_its_settings_refuse_unknown_keys(self) -> None:
-        notifier_checks.check_strict_settings(self.word, self.settings)
+        settings_checks.check_strict_settings(self.word, self.settings)
 
     def test_it_tells_of_a_question(self) -> None:
         notifier_checks.check_tells(self.make, self.timeout)

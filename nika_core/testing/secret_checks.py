@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from nika_core.app.workspace import Workspace
-from nika_core.errors import ProblemsError, TaskError
-from nika_core.model.project import FILE_NAME
+from nika_core.errors import TaskError
 from nika_core.plugin import SecretSource, SecretSourceSetup
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make as make_object
 from nika_core.testing.errors import NotConformant, require
+from nika_core.testing.settings_checks import checked_settings
 
-SETTINGS: Final = "settings"
 RETURNS: Final = "returns"
 ANY_NAME: Final = "any name"
 FAILS_WELL: Final = "fails well"
@@ -29,7 +25,6 @@ LEAVES: Final = "leaves"
 QUIET: Final = "quiet"
 
 _MANY: Final = 20
-_UNKNOWN: Final = "noSuchKeyOfAnybody"
 _NAMES: Final = (
     "",
     ".",
@@ -56,38 +51,13 @@ def make_source(word: str, settings: Any, environ: Mapping[str, str], folder: Pa
     """
     checked = None
     if settings is not None:
-        problems, checked = _checked(word, settings, folder)
-        require(not problems, SETTINGS, f"it refuses the settings of its sample: {'; '.join(problems)}")
+        checked = checked_settings(word, settings, folder)
     registry = Registry()
     record = registry.record(Kind.SECRET_SOURCE, word)
     source: SecretSource = make_object(
         record, registry.secret_source(word).source, SecretSourceSetup(checked, environ, folder)
     )
     return source
-
-
-def _checked(word: str, settings: Any, folder: Path) -> tuple[list[str], Any]:
-    (folder / FILE_NAME).write_text(json.dumps({word: settings}, ensure_ascii=False), encoding="utf-8")
-    try:
-        project = Workspace.open(folder, environ={"NIKA_TRUST": "1"}).checked_project
-    except ProblemsError as error:
-        return [problem.message for problem in error.problems], None
-    return [], project.settings[word]
-
-
-def check_source_settings(word: str, settings: Any) -> None:
-    """Check that the settings of the sample are accepted, and an unknown key in them is a problem.
-
-    Raises:
-        NotConformant: with what is accepted or refused.
-    """
-    with tempfile.TemporaryDirectory(prefix="nika-testing-") as name:
-        folder = Path(name).resolve()
-        problems, _ = _checked(word, settings, folder)
-        require(not problems, SETTINGS, f"it refuses the settings of its sample: {'; '.join(problems)}")
-        if isinstance(settings, Mapping):
-            problems, _ = _checked(word, {**settings, _UNKNOWN: "x"}, folder)
-            require(problems, SETTINGS, "it accepts a key that it does not know: use fields.Map")
 
 
 def check_returns(make: Make, name: str, value: str, absent: str, timeout: float) -> None:
@@ -195,6 +165,5 @@ __all__ = [
     "check_many_fetches",
     "check_places",
     "check_returns",
-    "check_source_settings",
     "make_source",
 ]

@@ -12,7 +12,7 @@ import pytest
 
 from nika_core.plugin import SecretSource
 from nika_core.registry import Kind, Registry
-from nika_core.testing import description_checks, secret_checks
+from nika_core.testing import description_checks, secret_checks, settings_checks
 
 
 class SecretSourceConformance:
@@ -79,7 +79,7 @@ class SecretSourceConformance:
     def test_its_settings_refuse_unknown_keys(self) -> None:
         if self.settings is None:
             pytest.skip("it has no settings")
-        secret_checks.check_source_settings(self.word, self.settings)
+        settings_checks.check_strict_settings(self.word, self.settings)
 
     def test_it_returns_what_it_has_and_none_for_the_rest(self) -> None:
         make = self.maker(self.prepare(self.folder))

@@ -5,20 +5,22 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import httpcore2
 import httpx2
 
 from nika_core import codes
 from nika_core.errors import TaskError
+from nika_core.toolbox.http1_transport import Http1Transport
 from nika_core.toolbox.network import AddressGuard, Resolver, checked_addresses, resolve_host
 from nika_core.toolbox.proxies import tls_context
 
 SocketOption: TypeAlias = "tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]"
+_NO_LIMIT: Final = 1 << 30  # requests at once: the run limits them
 _ONE_OF_MANY: Final = 3.0  # seconds for an address when there are others to try
 
 
@@ -66,7 +68,10 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """httpx2 over a pool whose connections the guard opens. No proxy, no socket file, HTTP/1.1."""
+    """httpx2 over a pool whose connections the guard opens. No proxy, no socket file, HTTP/1.1.
+
+    Used where httptools, which `Http1Transport` needs, is not installed.
+    """
 
     def __init__(self, backend: httpcore2.AsyncNetworkBackend, tls: ssl.SSLContext) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
@@ -121,8 +126,17 @@ async def open_client(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Open the client; see `network.guarded_client`."""
     tls = await tls_context("", environ, httpx2.create_ssl_context)
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return await checked_addresses(guard, host, port, resolver)
+
+    transport: Any
+    try:
+        transport = Http1Transport(httpx2, tls, _NO_LIMIT, resolve)
+    except ImportError:  # without httptools
+        transport = GuardedTransport(GuardedBackend(guard, resolver), tls)
     async with httpx2.AsyncClient(
-        transport=GuardedTransport(GuardedBackend(guard, resolver), tls),
+        transport=transport,
         trust_env=False,
         timeout=None,  # the attempt's own timeout ends it
         follow_redirects=False,

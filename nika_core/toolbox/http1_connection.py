@@ -56,6 +56,7 @@ class Http1Connection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(**_LENIENT)
         self.status, self.reason, self.fields = 0, b"", list[tuple[bytes, bytes]]()
         self._head_size = 0
+        self._idle_size = 0  # bytes since the last part of the body
         self._parts: list[bytes] = []
         self._size = 0  # of the parts
         self._paused = False
@@ -172,6 +173,7 @@ class Http1Connection(asyncio.Protocol):
             self._fail(self._http.RemoteProtocolError("illegal status line"))
         if not self.status:
             self._head_size += len(data)
+        parts = len(self._parts)
         try:
             self._parser.feed_data(data)
         except Exception as error:  # httptools has a class for each kind of it
@@ -180,6 +182,9 @@ class Http1Connection(asyncio.Protocol):
             self._kept = False
         if not self.status and self._head_size > _LARGEST_HEAD:
             self._fail(self._http.RemoteProtocolError("the headers of the response are too large"))
+        self._idle_size = 0 if len(self._parts) > parts else self._idle_size + len(data)
+        if self.status and not self._done and self._idle_size > _LARGEST_HEAD:  # extensions of a chunk, or trailers
+            self._fail(self._http.RemoteProtocolError("the body of the response does not go on"))
         if self._size > _MUCH and not self._paused:
             self._paused = True
             self._transport.pause_reading()

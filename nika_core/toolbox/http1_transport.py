@@ -13,17 +13,18 @@ import select
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, Self
 
 from nika_core.toolbox.http1_connection import Http1Connection
 
-_KEPT: Final = 100  # connections that are open and not in use
+_ONE_OF_MANY: Final = 3.0  # seconds for an address that has been resolved elsewhere, if there are others to try
 _EXPIRY: Final = 5.0  # seconds for which they are: many servers close them soon after
 _STAGGER: Final = 0.25  # seconds until the next address of a host is tried, too (RFC 8305)
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 _ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}  # as the SDKs of OpenAI and Anthropic
 _Origin = tuple[str, str, int]
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 def transport_options(http: Any, context: ssl.SSLContext, proxy: str | None, connections: int) -> dict[str, Any]:
@@ -49,20 +50,26 @@ class Http1Transport:
     Args:
         http: the library whose client it is for: its classes and exceptions are used.
         context: what decides whether a server is trusted.
-        connections: how many requests run at once; another one waits.
+        connections: how many requests run at once; another one waits. As many connections as have run at once are kept.
+        resolve: returns the addresses of a host that may be connected to, or raises; None: all that it has.
 
     Raises:
         ImportError: httptools is not installed.
     """
 
-    def __init__(self, http: Any, context: ssl.SSLContext, connections: int) -> None:
+    def __init__(self, http: Any, context: ssl.SSLContext, connections: int, resolve: Resolve | None = None) -> None:
         import httptools
 
         context.set_alpn_protocols(["http/1.1"])
         self._http = http
         self._context = context
         self._turns = asyncio.Semaphore(connections)
+        self._resolve = resolve
         self._idle: dict[_Origin, deque[Http1Connection]] = {}
+        self._idle_count = 0
+        self._running = 0  # requests
+        self._most = 0  # of them at once, so far
+        self._purge: asyncio.TimerHandle | None = None
         self._busy: set[Http1Connection] = set()
         self._new_parser = httptools.HttpResponseParser
         self._body_type: Any = type("Http1Body", (_Body, http.AsyncByteStream), {})
@@ -81,6 +88,8 @@ class Http1Transport:
             raise self._http.UnsupportedProtocol(f"the address has {url.scheme!r} in place of http:// or https://")
         origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
         await self._turn(timeouts.get("pool"))
+        self._running += 1
+        self._most = max(self._most, self._running)
         connection = None
         try:
             connection = self._kept(origin) or await self._connect(origin, timeouts.get("connect"))
@@ -104,6 +113,9 @@ class Http1Transport:
         for connection in (*self._busy, *(each for kept in self._idle.values() for each in kept)):
             connection.close()
         self._idle.clear()
+        self._idle_count = 0
+        if self._purge is not None:
+            self._purge.cancel()
         await asyncio.sleep(0)  # they are closed in the event loop's next turn
 
     async def _turn(self, timeout: float | None) -> None:
@@ -118,30 +130,73 @@ class Http1Transport:
 
     def _kept(self, origin: _Origin) -> Http1Connection | None:
         """Return the connection that was used last, if the server has not closed it."""
-        kept = self._idle.get(origin)
-        now = asyncio.get_running_loop().time()
-        while kept and kept[0].expires < now:
-            kept.popleft().close()
-        while kept:
-            connection = kept.pop()
+        self._close_expired(origin)
+        while origin in self._idle:
+            connection = self._take(origin, -1)
             if connection.reusable and not _readable(connection.socket()):
                 return connection
             connection.close()
         return None
 
+    def _take(self, origin: _Origin, place: int) -> Http1Connection:
+        kept = self._idle[origin]
+        connection = kept[place]
+        del kept[place]
+        self._idle_count -= 1
+        if not kept:
+            del self._idle[origin]
+        return connection
+
+    def _close_expired(self, origin: _Origin) -> None:
+        now = asyncio.get_running_loop().time()
+        while origin in self._idle and self._idle[origin][0].expires < now:
+            self._take(origin, 0).close()
+
+    def _close_all_expired(self) -> None:
+        """Close what is not used any more, also to servers that are never asked again."""
+        self._purge = None
+        for origin in list(self._idle):
+            self._close_expired(origin)
+        self._purge_later()
+
+    def _purge_later(self) -> None:
+        if self._purge is None and self._idle:
+            self._purge = asyncio.get_running_loop().call_later(_EXPIRY, self._close_all_expired)
+
     def _give_back(self, origin: _Origin, connection: Http1Connection | None) -> None:
         self._turns.release()
+        self._running -= 1
         if connection is None:
             return
         self._busy.discard(connection)
-        kept = self._idle.setdefault(origin, deque())
-        if connection.reusable and len(kept) < _KEPT:
-            connection.expires = asyncio.get_running_loop().time() + _EXPIRY
-            kept.append(connection)
-        else:
+        if not connection.reusable:
             connection.close()
+            return
+        connection.expires = asyncio.get_running_loop().time() + _EXPIRY
+        self._idle.setdefault(origin, deque()).append(connection)
+        self._idle_count += 1
+        if self._idle_count > self._most:
+            self._take(next(iter(self._idle)), 0).close()
+        self._purge_later()
 
     async def _connect(self, origin: _Origin, timeout: float | None) -> Http1Connection:
+        host, port = origin[1].strip("[]"), origin[2]
+        if self._resolve is None:
+            return await self._open(origin, host, timeout)
+        addresses = await self._resolve(host, port)
+        failure: Exception | None = None
+        for address in addresses[:-1]:
+            try:
+                return await self._open(origin, address, _ONE_OF_MANY)
+            except (self._http.ConnectError, self._http.ConnectTimeout) as error:
+                failure = failure or error
+        try:
+            return await self._open(origin, addresses[-1], timeout)
+        except (self._http.ConnectError, self._http.ConnectTimeout) as error:
+            raise failure or error from None
+
+    async def _open(self, origin: _Origin, address: str, timeout: float | None) -> Http1Connection:
+        """Connect to an address of a host, or to all addresses of its name."""
         scheme, host, port = origin
         loop = asyncio.get_running_loop()
         secure: dict[str, Any] = {"ssl": self._context, "server_hostname": host} if scheme == "https" else {}
@@ -149,7 +204,7 @@ class Http1Transport:
             async with asyncio.timeout(timeout):
                 transport, connection = await loop.create_connection(
                     lambda: Http1Connection(self._http, self._new_parser),
-                    host.strip("[]"),
+                    address,
                     port,
                     happy_eyeballs_delay=_STAGGER,
                     **secure,

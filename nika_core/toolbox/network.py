@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import httpx2
 
 __all__ = [
+    "LINK_LOCAL_HINT",
     "AddressGuard",
     "AllowEntry",
     "Resolver",
@@ -85,6 +86,11 @@ _SPECIAL: Final[tuple[tuple[str, str], ...]] = (
     ("5f00::/16", "a reserved address"),
 )
 _NETWORKS: Final = tuple((ip_network(text), kind) for text, kind in _SPECIAL)
+_LINK_LOCAL: Final = IPv6Network("fe80::/10")
+LINK_LOCAL_HINT: Final = (
+    "a link-local IPv6 address belongs to one network interface of this machine, which a URL cannot name here: write "
+    "the server's name or another one of its addresses"
+)
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\Z")
 
@@ -253,14 +259,24 @@ class AddressGuard:
     def _refusal(self, host: str, port: int, address: str, kind: str) -> TaskError:
         shown = f"[{host}]" if ":" in host else host
         where = f"{shown} is" if host == address else f"{shown} resolves to {address},"
+        hint = (
+            f"the operator may allow it with {allow_variable(self.keyword)}={shown}:{port}, "
+            f"or with {self._setting} in the project file; a workflow cannot"
+        )
         return TaskError(
             f"{self.keyword} does not connect to {shown}:{port}: {where} {kind}, not a public one",
             category=Category.CONFIG,
             code=codes.ADDRESS_REFUSED,
-            hint=f"the operator may allow it with {allow_variable(self.keyword)}={shown}:{port}, "
-            f"or with {self._setting} in the project file; a workflow cannot",
+            hint=LINK_LOCAL_HINT if _is_link_local(address) else hint,
             retriable=False,
         )
+
+
+def _is_link_local(address: str) -> bool:
+    try:
+        return ip_address(address) in _LINK_LOCAL
+    except ValueError:
+        return False
 
 
 async def resolve_host(host: str, port: int) -> Sequence[str]:

@@ -22,7 +22,8 @@ def path_within(
 ) -> str:
     """Return a path put together from a template; what its author wrote before the first value is a folder it stays in.
 
-    `reports/{{name}}` stays in `reports`, and `{{name}}/out` in the workflow's folder. Links are not followed.
+    `reports/{{name}}` stays in `reports`, and `{{name}}/out` in the workflow's folder. Links are not followed. In
+    `${run.folder}/{{name}}`, the value may also be the whole path of something in that folder.
 
     Args:
         template: the path; a `str` where it has no placeholder.
@@ -51,7 +52,11 @@ def path_within(
         if not after and len(pieces) == 3:
             return path
         if after.startswith("/") and str(pieces[1]).strip("/"):
-            pieces = [f"{str(pieces[1]).rstrip('/')}{after}", *pieces[3:]]
+            base = str(pieces[1]).rstrip("/")
+            rest = "".join(map(str, pieces[3:]))
+            if after == "/" and rest.startswith(f"{base}/"):  # what a task prints of a folder in it, `mktemp -d`
+                rest = rest[len(base) + 1 :]
+            pieces = [f"{base}{after}", rest]
             path = "".join(map(str, pieces))
     folder, _, _ = str(pieces[0]).rpartition("/")
     inside = path[len(folder) + 1 :] if folder or str(pieces[0]).startswith("/") else path

@@ -149,6 +149,17 @@ async def test_the_file_has_no_key_in_it_and_other_keys_have_other_limits(tmp_pa
     assert path.stat().st_mode & 0o077 == 0
 
 
+async def test_a_call_that_waits_for_the_runs_together_says_so(tmp_path: Path) -> None:
+    governor, waits = RateGovernor(tmp_path / "rates.db", "run", {}, Time(), pytest.fail), []
+    governor.learn(ACME, "m", {"requests": RateLimit(0, 10, 1)})
+    await governor.acquire(ACME, "m", ONE, lambda seconds, cause: waits.append((seconds, cause)))
+    await governor.close()
+    assert waits[0][0] == pytest.approx(10)
+    assert {cause for _, cause in waits} == {
+        "all of your runs share what the server, or the plugin of the provider, allows a minute"
+    }
+
+
 @pytest.mark.parametrize("content", [b"", b"not a database, but some text that is long enough for its header" * 40])
 async def test_a_file_that_cannot_be_used_is_told_once_and_no_call_depends_on_it(
     tmp_path: Path, content: bytes

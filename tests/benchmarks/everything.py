@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rows import Row, duration, figures_of, table
+from rows import Row, duration, figures_of, machine, table
 
 
 def document(peers: Path) -> Iterator[Row]:
@@ -86,6 +86,16 @@ def streams(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_streams.py")
 
 
+def work(peers: Path) -> Iterator[Row]:
+    """Tools, requests, commands and functions, beside what one would write by hand."""
+    yield from _rows("bench_work.py")
+
+
+def commands(peers: Path) -> Iterator[Row]:
+    """Whole commands on large workflows and long histories."""
+    yield from _rows("bench_commands.py")
+
+
 def startup(peers: Path) -> Iterator[Row]:
     """The command line."""
     yield from _rows("bench_startup.py", str(peers / "bin" / "llm"))
@@ -93,7 +103,8 @@ def startup(peers: Path) -> Iterator[Row]:
 
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    part.__name__: part for part in (startup, template, document, engine, items, streams, shells, others)
+    part.__name__: part
+    for part in (startup, commands, template, document, engine, items, streams, work, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 
@@ -125,7 +136,8 @@ def main() -> int:
         print(f"measuring: {name}", file=sys.stderr)
         rows += PARTS[name](peers)
     print(table(rows))
-    return int(any(row.holds is False for row in rows))
+    print(f"\nmeasured on {machine()}")
+    return int(any(row.fails for row in rows))
 
 
 if __name__ == "__main__":

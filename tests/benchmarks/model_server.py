@@ -2,7 +2,8 @@
 
 Prints its port, and ends when its standard input does. It speaks the wire formats of OpenAI and Anthropic. How an
 answer comes is in the prompt: `chunks-20` is one of 20 pieces of text, each in a write of its own, `burst-20` the
-same in one write. Nothing is computed for an answer but its bytes, once for each kind.
+same in one write. With `turns-3` it calls the first tool that it is offered until it has three results, then it answers
+with 20 pieces (Anthropic only). Nothing is computed for an answer but its bytes, once for each kind.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_KIND = re.compile(rb"(chunks|burst)-(\d+)")
+_KIND = re.compile(rb"(chunks|burst|turns)-(\d+)")
+_TOOL = re.compile(rb'"tools": ?\[\{[^\[]*?"name": ?"([^"]+)"')
+_RESULT = re.compile(rb'"type": ?"tool_result"')
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _COUNTED = b'{"input_tokens": 9}'
 _COUNT = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(_COUNTED) + _COUNTED
@@ -42,16 +45,17 @@ def _openai(count: int) -> Iterator[bytes]:
 
 
 def _anthropic(count: int) -> Iterator[bytes]:
+    return _message({"type": "text", "text": ""}, [{"type": "text_delta", "text": "word "}] * count, "end_turn")
+
+
+def _message(block: dict[str, Any], deltas: list[dict[str, Any]], reason: str) -> Iterator[bytes]:
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "chunks", "content": []}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": {**message, "stop_reason": None, "usage": _USAGE}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "word "}}
-            for _ in range(count)
-        ),
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas),
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": _USAGE},
+        {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": _USAGE},
     ]
     for event in events:
         yield _sent(event, event["type"])
@@ -61,6 +65,20 @@ def _anthropic(count: int) -> Iterator[bytes]:
 @cache
 def _answer(anthropic: bool, count: int) -> tuple[bytes, ...]:
     return tuple(_anthropic(count) if anthropic else _openai(count))
+
+
+@cache
+def _tool_call(name: str, number: int) -> tuple[bytes, ...]:
+    block = {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": {}}
+    arguments = [{"type": "input_json_delta", "partial_json": part} for part in ('{"text": ', f'"turn {number}"}}')]
+    return tuple(_message(block, arguments, "tool_use"))
+
+
+def _next_turn(body: bytes, turns: int) -> tuple[bytes, ...]:
+    """Return a call of the first tool, or the answer if there are enough results."""
+    results = len(_RESULT.findall(body))
+    tool = _TOOL.search(body)
+    return _tool_call(tool[1].decode(), results) if tool and results < turns else _answer(True, 20)
 
 
 class _Connection(asyncio.Protocol):
@@ -79,6 +97,9 @@ class _Connection(asyncio.Protocol):
         kind = _KIND.search(body)
         if path.endswith(b"/count_tokens") or kind is None:
             self._transport.write(_COUNT)
+            return
+        if kind[1] == b"turns":
+            self._transport.write(_HEAD + b"".join(_next_turn(body, int(kind[2]))))
             return
         pieces = _answer(path.endswith(b"/messages"), int(kind[2]))
         if kind[1] == b"burst":

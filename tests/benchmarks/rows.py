@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ class Row:
         ratio: ours / other, or other / ours where the bound is a least one.
         bound: what the ratio may be at most (`at_least`: at least); None: told without a bound.
         beyond: the other was stopped before its end, so that the true ratio is larger than this one.
+        reported: the bound is a figure of one machine, that of docs/performance.md: exceeding it fails nothing.
     """
 
     measure: str
@@ -36,6 +38,12 @@ class Row:
     bound: float | None = None
     at_least: bool = False
     beyond: bool = False
+    reported: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether a bound is exceeded that holds on every machine."""
+        return self.holds is False and not self.reported
 
     @property
     def holds(self) -> bool | None:
@@ -48,7 +56,8 @@ class Row:
         """As the table shows them."""
         digits = 2 if self.ratio < 10 else 0
         bound = "" if self.bound is None else f"{'>=' if self.at_least else '<='} {self.bound:g}"
-        verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[self.holds]
+        exceeded = "over, here" if self.reported else "DOES NOT HOLD"
+        verdict = {True: "holds", False: exceeded, None: ""}[self.holds]
         return (self.measure, self.ours, self.other, f"{'> ' * self.beyond}{self.ratio:.{digits}f}", bound, verdict)
 
 
@@ -67,6 +76,14 @@ def table(rows: Iterable[Row]) -> str:
         + " |"
         for line in shown
     )
+
+
+def machine() -> str:
+    """Return what these figures were measured on."""
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.system()} {platform.machine()}, {cores} cores, {python}, load {load}"
 
 
 def tell(rows: Sequence[Row]) -> None:

@@ -28,6 +28,7 @@ FOLLOWED = {
     "limit-policies.md",
     "notifiers.md",
     "secret-sources.md",
+    "observers.md",
     "private.md",
 }
 # What depends on the machine on which the example is read, not on the example.

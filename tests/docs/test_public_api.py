@@ -125,6 +125,7 @@ def test_every_hook_is_documented_and_returns_descriptions() -> None:
         "nika_commands",
         "nika_notifiers",
         "nika_secret_sources",
+        "nika_observers",
     ]
     for name in hooks:
         function = getattr(hookspec, name)

@@ -582,3 +582,13 @@ def test_from_names_one_item_and_what_depends_on_it(lab):
     again = run(Core(plan))
     assert [key.rpartition("#")[2] for key, _ in again.keys] == ["2", "2"]
     assert next(child for child in again.finish.tasks[0].children if not child.reused).id == "a[1]"
+
+
+@pytest.mark.parametrize(("more", "crowded"), [({}, True), ({"max_concurrent": 2}, False)])
+def test_a_list_waits_for_a_place_if_only_the_limit_of_the_run_holds_its_items_back(lab, more, crowded):
+    plan = lab.plan((lab.task("a"),), groups={"a": Each(items=items(3), **more)}, max_concurrent=2)
+    core = Core(plan)
+    core.start()
+    assert core.crowded is crowded
+    core.on(TaskEnded("a[0]", 1, Outcome()))
+    assert not core.crowded  # the third is under way

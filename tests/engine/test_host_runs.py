@@ -569,3 +569,23 @@ async def test_the_caller_is_closed_at_the_end(lab):
 async def test_a_run_can_simply_be_awaited(lab):
     result = await Run(lab.request(lab.tasks("a")), lab.services(clock=SystemClock())).result()
     assert result.output == "a"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "concurrent", "seconds", "told"),
+    [
+        ("a b c d", 2, 30, "for 30 of its 60 s, the run waited for one of the 2 places that NIKA_CONCURRENT allows"),
+        ("a b", 2, 30, None),  # all of them run, and nothing waits
+        ("a b c d", 4, 30, None),
+        ("a b c d", 2, 2, None),  # not worth a word
+    ],
+)
+async def test_a_run_that_mostly_waited_for_a_place_says_so_once(lab, tasks, concurrent, seconds, told):
+    async def step(payload, context):
+        await context.clock.sleep(seconds)
+
+    seen = []
+    limits = lab.limits(concurrent=concurrent)
+    await lab.run(lab.request(lab.tasks(tasks), limits=limits), lab.services(step), seen.append)
+    notices = [event.data["message"] for event in seen if event.kind is EventKind.NOTICE]
+    assert [notice.partition(" at once")[0] for notice in notices] == ([told] if told else [])

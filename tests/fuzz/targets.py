@@ -62,7 +62,8 @@ _JOURNAL: Final = (
     ["answer", "second", "i", "-i", "t=p"],
     ["signal", "second", "i", "1"],
     ["resume", "second"],
-    ["resume", "last", "--from", "a"],
+    ["resume", "second", "--trust-history"],
+    ["resume", "last", "--from", "a", "--trust-history"],
     ["runs", "rm", "second"],
 )
 

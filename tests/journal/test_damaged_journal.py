@@ -90,7 +90,7 @@ def test_one_damaged_row_hides_no_other(folder: Path) -> None:
             lambda: nika.runs.get("second", folder=folder),
             lambda: nika.runs.questions(folder=folder),
             lambda: nika.runs.signal("second", "a", 1, folder=folder),
-            lambda: open_resumed("second", folder=folder),
+            lambda: open_resumed("second", folder=folder, trust_history=True),
         ):
             error = _error_of(touch)
             assert error is None or (error.code != codes.INTERNAL and error.hint), name
@@ -205,7 +205,7 @@ def test_a_run_s_folder_that_is_a_link_is_not_used(folder: Path) -> None:
     (folder / "w.nika.yaml").write_text("tasks: [{id: a, shell: 'touch ${run.folder}/x'}]\n")
     (folder / ".nika" / "runs").mkdir()
     (folder / ".nika" / "runs" / "first").symlink_to(elsewhere)
-    result = nika.resume("first", folder=folder)
+    result = nika.resume("first", folder=folder, trust_history=True)
     assert result.status == "failed"
     assert "is a link" in result.tasks[0].error.message
     assert os.listdir(elsewhere) == []

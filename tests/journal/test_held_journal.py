@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("run w.nika.yaml", "journal.db"),
         ("runs list", "journal.db"),
-        ("resume last", "locks/blobs.lock"),
+        ("resume last --trust-history", "locks/blobs.lock"),
     ],
 )
 def test_ctrl_c_ends_the_wait_for_a_lock_at_once(folder: Path, command: str, name: str) -> None:

@@ -56,6 +56,16 @@ def test_the_folder_is_never_a_link(tmp_path):
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("name", [".nika", ".nika/journal.db"])
+def test_nothing_is_written_to_a_history_of_another_user(tmp_path, name):
+    Store(tmp_path).writer().close()
+    os.chown(tmp_path / name, 65_534, -1)
+    with pytest.raises(JournalError, match=r"belongs to another user \(nobody\); remove it, or make it yours"):
+        Store(tmp_path).writer()
+    Store(tmp_path).reader().close()  # it can be looked at
+
+
 def test_a_process_that_holds_the_journal_is_waited_for_only_once(tmp_path, monkeypatch):
     monkeypatch.setattr("nika_core.journal.patience.BRIEF_SECONDS", 0.01)
     store = Store(tmp_path, Patience(0.05))

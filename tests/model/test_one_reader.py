@@ -16,11 +16,13 @@ EXCEPTIONS = {
     "nika_core/journal/blobs.py": "syncs a folder",
     "nika_core/journal/patience.py": "connects SQLite to what the store and the rate store have checked",
     "nika_core/journal/store.py": "connects SQLite to files that the reader has checked",
+    "nika_core/app/own_runs.py": "makes the user's key",
     "nika_core/app/rate_store.py": "makes and connects its own database",
     "nika_core/registry/installed_files.py": "reads what installers wrote about installed distributions",
     "nika_core/testing/own_time.py": "reads the system's figures of its scheduler",
     "nika_core/testing/odd_mcp.py": "writes the log of a test's own process",
     "nika_core/toolbox/process/proc.py": "reads the system's table of processes",
+    "nika_core/toolbox/process/fork_servers.py": "opens the null device",
     "nika_core/toolbox/process/table.py": "reads the system's table of processes",
     "nika_core/cli/exit_deadline.py": "opens the null device",
     "nika_core/cli/console.py": "opens the null device",
@@ -34,6 +36,7 @@ EXCEPTIONS = {
     "plugins/command-migrate/nika_command_migrate/files.py": "makes a new file, syncs a folder",
     "plugins/keyword-function/nika_keyword_function/worker.py": "opens its standard input and the null device",
     "plugins/limit-spend/nika_limit_spend/accounts.py": "makes and connects its own database",
+    "plugins/limit-spend/nika_limit_spend/database_file.py": "makes its own database, and looks at whose it is",
     "plugins/limit-spend/nika_limit_spend/owners.py": "makes and looks at the locks of the processes that use it",
 }
 OPENERS = frozenset({"Workspace", "Journal", "cls", "nika", "groups"})  # classes whose `open` is not of files

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
+import base64
+import hashlib
+import importlib.util
+import marshal
 import os
+import py_compile
+import site
 import sys
 import zipfile
 from collections.abc import Callable
@@ -12,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from nika_core.errors import RefusedError
-from nika_core.registry import PluginRecord, scan
+from nika_core.registry import PluginRecord, byte_code, scan
 from nika_core.registry.lock import LOCK_NAME, faults, lock_of, require_lock, write_lock
 
 from .conftest import Site
@@ -49,6 +54,47 @@ class Odd:
     def fifo(self, name: str) -> None:
         (self.info / name).unlink(missing_ok=True)
         os.mkfifo(self.info / name)
+
+    def device(self, name: str) -> None:
+        (self.info / name).unlink(missing_ok=True)
+        (self.info / name).symlink_to("/dev/zero")
+
+    def byte_code(
+        self, text: str = "x = 1", *, optimization: str = "", flags: int | None = None, late: int = 0
+    ) -> None:
+        """Cache byte code of a text for the module, with a header that says it is that of the module's source."""
+        source = self.folder / "acme_locked.py"
+        cached = Path(importlib.util.cache_from_source(str(source), optimization=optimization))
+        cached.parent.mkdir(exist_ok=True)
+        status = source.stat()
+        if flags is None:
+            times = (int(status.st_mtime) + late, status.st_size)
+            header = bytes(4) + b"".join(number.to_bytes(4, "little") for number in times)
+        else:
+            header = flags.to_bytes(4, "little") + importlib.util.source_hash(source.read_bytes())
+        code = compile(text, str(source), "exec", dont_inherit=True, optimize=int(optimization or 0))
+        cached.write_bytes(importlib.util.MAGIC_NUMBER + header + marshal.dumps(code))
+
+    def own_byte_code(self, optimization: str = "") -> None:
+        self.byte_code((self.folder / "acme_locked.py").read_text(), optimization=optimization)
+
+    def cut_byte_code(self) -> None:
+        self.own_byte_code()
+        cached = Path(importlib.util.cache_from_source(str(self.folder / "acme_locked.py")))
+        cached.write_bytes(cached.read_bytes()[:-4])
+
+    def cached_fifo(self) -> None:
+        cached = Path(importlib.util.cache_from_source(str(self.folder / "acme_locked.py")))
+        cached.parent.mkdir(exist_ok=True)
+        cached.unlink(missing_ok=True)
+        os.mkfifo(cached)
+
+    def installed_pth(self, written: str, recorded: str) -> None:
+        """Add a `.pth` file that a distribution has installed, which offers nothing."""
+        digest = base64.urlsafe_b64encode(hashlib.sha256(recorded.encode()).digest()).rstrip(b"=").decode()
+        self.add_info("bolt-1.0.dist-info", "Name: bolt\nVersion: 1.0\n")
+        self.add("bolt-1.0.dist-info/RECORD", f"bolt.pth,sha256={digest},1\n")
+        self.add("bolt.pth", written)
 
 
 ACME = "Name: acme\nVersion: 1.0\n"
@@ -154,6 +200,33 @@ DIFFERENCES: dict[str, tuple[Callable[[Odd], object], str]] = {
     ),
     "entry points that are a pipe": (lambda odd: odd.fifo("entry_points.txt"), "acme 1.0 is locked, but not installed"),
     "entry points that are a folder": (_unreadable("entry_points.txt"), "acme 1.0 is locked, but not installed"),
+    "METADATA that is a device": (lambda odd: odd.device("METADATA"), "acme 1.0 cannot be used: it has no METADATA"),
+    "a RECORD that is a device": (lambda odd: odd.device("RECORD"), "has no RECORD that can be read"),
+    "entry points that are a device": (
+        lambda odd: odd.device("entry_points.txt"),
+        "acme 1.0 is locked, but not installed",
+    ),
+    "byte code of another source": (lambda odd: odd.byte_code(), "has byte code that is not of its source (remove it"),
+    "optimized byte code of another source": (lambda odd: odd.byte_code(optimization="1"), "byte code that is not of"),
+    "byte code that is not compared with its source": (lambda odd: odd.byte_code(flags=1), "byte code that is not of"),
+    "byte code with the hash of its source": (lambda odd: odd.byte_code(flags=3), "byte code that is not of"),
+    "byte code that breaks off": (Odd.cut_byte_code, "byte code that is not of"),
+    "byte code that is a pipe": (Odd.cached_fifo, "byte code that is not of"),
+    "byte code in a cache that can be imported": (
+        lambda odd: odd.add("acme_pack/__pycache__/__init__.pyc"),
+        "does not name: acme_pack/__pycache__/__init__.pyc",
+    ),
+    "a .pth file that imports": (lambda odd: odd.add("a.pth", "# x\nimport os; os\n"), "a.pth runs code when Python"),
+    "a .pth file that adds a folder": (lambda odd: odd.add("a.pth", "./elsewhere\n"), "a.pth adds folders to the path"),
+    "an easy-install.pth": (lambda odd: odd.add("easy-install.pth", "/srv/x"), "easy-install.pth adds folders"),
+    "the .pth file of virtual environments with a line more": (
+        lambda odd: odd.add("_virtualenv.pth", "import _virtualenv\n/srv/x"),
+        "_virtualenv.pth runs code",
+    ),
+    "a .pth file that was changed": (lambda odd: odd.installed_pth("/srv/x", "/srv/y"), "bolt.pth adds folders"),
+    "a .pth file that is a pipe": (lambda odd: os.mkfifo(odd.folder / "a.pth"), "a.pth is a named pipe"),
+    "a sitecustomize": (lambda odd: odd.add("sitecustomize.py"), "sitecustomize.py runs code when Python starts"),
+    "a package usercustomize": (lambda odd: odd.add("usercustomize/__init__.py"), "usercustomize runs code"),
     "direct_url.json of an editable": (
         lambda odd: (odd.info / "direct_url.json").write_text('{"dir_info": {"editable": true}}'),
         "is installed editable",
@@ -168,6 +241,13 @@ SAME: dict[str, Callable[[Odd], object]] = {
     "a file in a cache that nothing imports": lambda odd: odd.add("acme_pack/__pycache__/__init__.cpython-311.pyc.123"),
     "direct_url.json that makes no sense": lambda odd: (odd.info / "direct_url.json").write_text("[" * 10_000),
     "direct_url.json that is a pipe": lambda odd: odd.fifo("direct_url.json"),
+    "byte code of its source": Odd.own_byte_code,
+    "optimized byte code of its source": lambda odd: odd.own_byte_code("2"),
+    "byte code that is out of date": lambda odd: odd.byte_code(late=1),
+    "a .pth file of comments": lambda odd: odd.add("a.pth", "# import os\n\n"),
+    "a .pth that is a folder": lambda odd: (odd.folder / "a.pth").mkdir(),
+    "the .pth file of virtual environments": lambda odd: odd.add("_virtualenv.pth", "import _virtualenv"),
+    "a .pth file that a distribution has installed": lambda odd: odd.installed_pth("/srv/x", "/srv/x"),
     "a script": lambda odd: odd.edit_record(MODULE, f"../../../bin/acme,,\n{MODULE}"),
 }
 
@@ -175,6 +255,9 @@ SAME: dict[str, Callable[[Odd], object]] = {
 @pytest.fixture
 def odd(acme: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Odd:
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(acme.folder)])
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = Odd(acme.folder)
     for name in ("acme_pack/__init__.py", "acme_space/part.py"):
         made.add(name)
@@ -206,3 +289,45 @@ def test_what_changes_nothing_is_no_difference(odd: Odd, tmp_path: Path, case: s
     SAME[case](odd)
     importlib.invalidate_caches()
     require_lock(tmp_path / LOCK_NAME, _records(tmp_path))
+
+
+def test_byte_code_that_was_right_is_not_compiled_again_and_what_changes_is(
+    odd: Odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd.own_byte_code()
+    require_lock(tmp_path / LOCK_NAME, _records(tmp_path))
+    asked = []
+
+    def match(source: Path, *_: object) -> bool:
+        asked.append(source)
+        return True
+
+    monkeypatch.setattr(byte_code, "_match", match)
+    require_lock(tmp_path / LOCK_NAME, _records(tmp_path))
+    assert asked == []
+    odd.byte_code()
+    require_lock(tmp_path / LOCK_NAME, _records(tmp_path))
+    assert asked == [odd.folder / "acme_locked.py"]
+
+
+def test_what_nobody_can_remember_is_found_out_each_time(
+    odd: Odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    odd.own_byte_code()
+    require_lock(tmp_path / LOCK_NAME, _records(tmp_path))
+    odd.byte_code()
+    with pytest.raises(RefusedError, match="byte code"):
+        require_lock(tmp_path / LOCK_NAME, _records(tmp_path))
+
+
+def test_all_byte_code_of_the_kernel_is_that_of_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So much code has every kind of constant in it: what Python itself has written is never called forged."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    package = Path(byte_code.__file__).parents[1]
+    for number, source in enumerate(sorted(package.rglob("*.py"))):
+        copied = tmp_path / f"m{number}.py"
+        copied.write_bytes(source.read_bytes())
+        py_compile.compile(str(copied), doraise=True)
+    assert byte_code.forged_byte_code(tmp_path, sorted(tmp_path.glob("*.py"))) == []

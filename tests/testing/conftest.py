@@ -23,6 +23,7 @@ def words() -> dict[str, dict[str, str]]:
     """Group to word to module, as the entry points say."""
     import cheating_keywords
     import cheating_notifiers
+    import cheating_observers
     import cheating_others
     import cheating_providers
 
@@ -32,6 +33,7 @@ def words() -> dict[str, dict[str, str]]:
         "providers": {each.name: "cheating_providers" for each in cheating_providers.nika_providers()},
         "limit_policies": {each.name: "cheating_others" for each in cheating_others.nika_limit_policies()},
         "notifiers": {each.name: "cheating_notifiers" for each in cheating_notifiers.nika_notifiers()},
+        "observers": {each.name: "cheating_observers" for each in cheating_observers.nika_observers()},
         "template_sources": {each.name: "cheating_others" for each in cheating_others.nika_template_sources()},
     }
 

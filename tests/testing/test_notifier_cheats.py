@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nika_core.registry import Kind
-from nika_core.testing import NotConformant, description_checks, notifier_checks
+from nika_core.testing import NotConformant, description_checks, notifier_checks, settings_checks
 
 NOTIFIERS = {
     "HonestNotifier": set(),
@@ -50,7 +50,7 @@ def test_a_notifier_that_cheats_is_caught_by_the_check_of_the_rule_that_it_break
     assert (
         caught(
             lambda: description_checks.check_description(Kind.NOTIFIER, word),
-            lambda: notifier_checks.check_strict_settings(word, {"does": "tell"}),
+            lambda: settings_checks.check_strict_settings(word, {"does": "tell"}),
             lambda: notifier_checks.check_tells(make, 5.0),
             lambda: notifier_checks.check_any_notice(make, 5.0),
             lambda: notifier_checks.check_at_once(make, 5.0),

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nika_core.errors import TaskError
 from nika_core.testing.raw_server import RawAnswer, RawServer
 from nika_core.testing.scenario import Then
 from nika_core.toolbox.http1_connection import Http1Connection
@@ -313,3 +314,58 @@ async def test_a_connection_with_an_answer_that_nobody_asked_for_is_not_used_aga
             connection.data_received(extra)
         assert await connection.read(None) == b"hello"
         assert not connection.reusable
+
+
+async def test_a_connection_goes_to_the_addresses_that_a_host_has_been_resolved_to_in_turn() -> None:
+    async with RawServer() as server:
+        port = int(server.url.rpartition(":")[2])
+        asked: list[tuple[str, int]] = []
+
+        async def resolve(host: str, port: int) -> list[str]:
+            asked.append((host, port))
+            return ["127.0.0.9", "127.0.0.1"]
+
+        transport = Http1Transport(httpx2, ssl.create_default_context(), 10, resolve)
+        async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=30) as client:
+            server.raw(OK + b"content-length: 2\r\n\r\nok")
+            assert (await client.get(f"http://rebind.example:{port}/")).text == "ok"
+        assert asked == [("rebind.example", port)]
+
+
+async def test_an_address_that_is_refused_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(host: str, port: int) -> list[str]:
+        raise TaskError("no")
+
+    async def connect(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a connection is opened")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", connect)
+    transport = Http1Transport(httpx2, ssl.create_default_context(), 10, refuse)
+    async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=30) as client:
+        for _ in range(2):  # and its place is free again
+            with pytest.raises(TaskError, match="no"):
+                await client.get("http://inner.example/")
+
+
+async def test_as_many_connections_are_kept_as_have_run_at_once() -> None:
+    async with RawServer() as first, RawServer() as second, ours() as client:
+        for server in (first, second):
+            server.answers = [RawAnswer(OK + b"content-length: 2\r\n\r\nok", "go on")]
+        transport = client._transport
+        for server in (first, second, first):
+            await client.get(server.url)
+        assert transport._idle_count == 1  # the one of the other server has made room
+        await asyncio.gather(*(client.get(first.url) for _ in range(5)))
+        assert 1 <= transport._idle_count <= 5
+
+
+async def test_connections_that_are_not_used_are_closed_also_if_their_server_is_never_asked_again() -> None:
+    async with RawServer() as server, ours() as client:
+        server.raw(OK + b"content-length: 2\r\n\r\nok")
+        await client.get(server.url)
+        transport = client._transport
+        (kept,) = transport._idle.values()
+        kept[0].expires = 0.0
+        transport._close_all_expired()
+        assert transport._idle_count == 0
+        assert not transport._idle

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.toolbox.guarded_http import GuardedBackend
-from nika_core.toolbox.network import AddressGuard, guarded_client, parse_allow_entry, why_not_public
+from nika_core.toolbox.network import (
+    LINK_LOCAL_HINT,
+    AddressGuard,
+    guarded_client,
+    parse_allow_entry,
+    why_not_public,
+)
 
 
 def words(text: str) -> list[str]:
@@ -154,6 +160,13 @@ def test_each_keyword_has_its_own_variable_setting_and_name_in_errors() -> None:
     with pytest.raises(TaskError, match="web-hook does not connect to inner:80") as caught:
         guard.check("inner", 80, ["8.8.8.8", "192.168.0.1"])
     assert "NIKA_WEB_HOOK_ALLOW=inner:80, or with web-hook.allow" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("address", ["fe80::1", "fe80::1%2"])
+def test_a_link_local_address_is_refused_with_what_helps_and_not_with_a_variable(address: str) -> None:
+    with pytest.raises(TaskError) as caught:
+        AddressGuard("http").check(address, 80, [address])
+    assert caught.value.hint == LINK_LOCAL_HINT
 
 
 async def test_a_client_without_httpx2_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

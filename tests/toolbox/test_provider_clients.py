@@ -14,6 +14,7 @@ from nika_core.model.message import Message, Role
 from nika_core.model.usage import Usage
 from nika_core.plugin import Chunk, Finished, ModelInfo, ModelRequest, TextDelta
 from nika_core.toolbox.providers import ClientBase, ServerClient, ServerError, parsed_call, without_credentials
+from nika_core.toolbox.providers.configuration import check_address
 
 REQUEST = ModelRequest((Message(Role.USER, "Hello?"),), model="m-1")
 
@@ -27,8 +28,8 @@ class Reply:
 
     def add(self, event: Any) -> str:
         self.usage = Usage(input_tokens=1, output_tokens=1, calls=1)
-        self.complete = event == "."
-        return "" if self.complete else str(event)
+        self.complete = self.complete or event == "."
+        return "" if event == "." else str(event)
 
     def finished(self) -> Finished:
         return Finished("end", self.usage or Usage())
@@ -50,7 +51,7 @@ class Connection:
 
 
 class Client(ServerClient):
-    """Plays events; an exception among them is raised."""
+    """Plays events; an exception among them is raised, and after None nothing comes any more."""
 
     provider = "acme"
     address_variable = "ACME_URL"
@@ -80,6 +81,8 @@ class Client(ServerClient):
             for event in self.events:
                 if isinstance(event, Exception):
                     raise event
+                if event is None:
+                    await asyncio.Event().wait()
                 yield event
         finally:
             self.ended += 1
@@ -124,6 +127,15 @@ async def test_a_stream_that_stops_before_the_reply_is_complete_is_a_network_err
     assert error.category is Category.NETWORK
     assert error.usage is not None
     assert error.usage.calls == 1
+
+
+@pytest.mark.parametrize("after", [[], [""], [ConnectionError("it broke")]])
+async def test_what_follows_the_end_of_a_reply_is_not_waited_for_for_long(after: list[Any]) -> None:
+    client = Client("Hel", "lo", ".", *after, *(() if after and isinstance(after[0], Exception) else (None,)))
+    client.end_timeout = 0.01
+    chunks = await collected(client)
+    assert isinstance(chunks[-1], Finished)
+    assert client.ended == 1
 
 
 async def test_many_calls_open_one_connection_and_close_closes_it_once() -> None:
@@ -213,6 +225,21 @@ async def test_a_provider_may_leave_out_batches_the_counter_and_closing() -> Non
             await call
         assert caught.value.code == codes.MODEL_CANNOT
     await client.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("http://[fe80::1%eth0]:9/v1", "another one of its addresses"),
+        ("http://[fe80::1%251]", "another one of its addresses"),
+        ("http://[::1", "the host"),
+        ("http://acme.example:99999", "the host"),
+    ],
+)
+def test_what_is_no_address_of_a_server_is_refused_before_anything_is_sent(address: str, hint: str) -> None:
+    with pytest.raises(TaskError, match=r"ACME_URL is '.*', which is not the address of a server") as caught:
+        check_address("ACME_URL", address)
+    assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ from nika_core.toolbox.providers import (
     error_in,
     read_error_body,
     read_usage,
+    retry_after_of,
     status_error,
     stop_reason,
+    transport_error,
 )
 
 TOKENS = {"prompt_tokens": 10, "completion_tokens": 5}
@@ -247,3 +249,38 @@ def test_what_a_vendor_sent_with_calls_is_kept_with_them() -> None:
         {"message": {"reasoning_content": "I need it."}, "calls": {"a": {"signature": "S"}}}
     )
     assert isinstance(call, ToolCall)
+
+
+@pytest.mark.parametrize("shown", ["sk-a/b+c-123", "sk-a%2Fb%2Bc-123", "c2stYS9iK2MtMTIz"])
+def test_a_key_is_not_shown_in_another_form_either(shown: str) -> None:
+    assert clean(f"wrong key {shown} here", ("sk-a/b+c-123",)) == "wrong key *** here"
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf", "1e999"])
+def test_a_time_that_never_comes_is_no_time_to_wait(value: str) -> None:
+    assert retry_after_of({"retry-after": value}) is None
+    assert retry_after_of({"retry-after-ms": value}) is None
+
+
+def test_the_address_of_a_redirect_is_shown_without_its_query_and_without_a_key() -> None:
+    headers = {"location": "https://elsewhere.example/sk-secret-1/v1?token=abc"}
+    error = status_error("acme", 307, "", headers, secrets=("sk-secret-1",))
+    assert error.message.endswith("; it is at https://elsewhere.example/***/v1")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 400])
+def test_a_quota_that_is_used_up_is_told_as_such_with_any_status(status: int) -> None:
+    error = status_error("acme", status, "insufficient balance", {}, code="insufficient_quota")
+    assert (error.category, error.retriable) == (Category.CONFIG, False)
+    assert "credit or quota is used up" in error.message
+
+
+def test_a_proxy_that_wants_a_user_is_told_as_such_before_a_server_with_tls() -> None:
+    class ProxyError(Exception):
+        pass
+
+    error = transport_error("acme", ProxyError("407 Proxy Authentication Required"), address="https://acme.example")
+    assert error is not None
+    assert error.category is Category.CONFIG
+    assert "wants a user and password" in error.message
+    assert "HTTPS_PROXY=" in (error.hint or "")

@@ -80,8 +80,10 @@ def _why_not_in(keyword: Keyword, task: Task, field: str) -> tuple[str, str] | N
 
 
 def _outside_of_payload(task: Task) -> Iterator[tuple[NodePath, Placeholder]]:
-    parts = {"onError": {"value": task.stand_in}, "forEach": list_parts(task.for_each) if task.for_each else None}
-    yield from placeholders_in(parts)
+    if task.stand_in is not None:
+        yield from placeholders_in(task.stand_in, ("onError", "value"))
+    if task.for_each is not None:
+        yield from placeholders_in(list_parts(task.for_each), ("forEach",))
     until = task.repeat.until if task.repeat is not None else None
     for path, condition in ((("when",), task.when), (("repeat", "until"), until)):
         for placeholder in condition.placeholders if condition else ():

@@ -144,6 +144,12 @@ class Core:
             if not state.busy:
                 self._finish()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether something waits for nothing but a place among what runs at once."""
+        state, limit = self._state, self.plan.max_concurrent
+        return limit is not None and state.running >= limit and bool(state.ready or state.held)
+
     def _has_room(self) -> bool:
         """Whether the first of those that are ready may start."""
         state, limit = self._state, self.plan.max_concurrent

@@ -57,6 +57,7 @@ class Lists(GroupKind):
             expansion.failures[node.index] = self._template(error, "what stands in for an item")
         if expansion.failures and self._state.plan.fail_fast and expansion.spec.on_error is ItemError.FAIL:
             expansion.stopped = True
+        self._state.held.discard(expansion.node.id)
         self.feed_or_end(expansion)
 
     def feed_or_end(self, expansion: EachExpansion) -> None:
@@ -80,6 +81,7 @@ class Lists(GroupKind):
     def stop(self, expansion: EachExpansion, early_end: EarlyEnd) -> None:
         """Start no item any more, and cancel those that run."""
         expansion.stopped = True
+        self._state.held.discard(expansion.node.id)
         for child in tuple(expansion.active.values()):
             self._actions.stop_node(child, early_end)
         if isinstance(expansion.node.state, Running) and expansion.ended:
@@ -103,6 +105,10 @@ class Lists(GroupKind):
                 self._workflows.open(node, body, node.first_epoch)
             else:
                 state.make_ready(node)
+        if expansion.room(None):
+            state.held.add(expansion.node.id)
+        else:
+            state.held.discard(expansion.node.id)
 
     def _item_wanted(self, node: Node, spec: Each) -> bool | None:
         """Whether an item is to be done; None: that cannot be said, and the item has failed."""

@@ -68,6 +68,8 @@ class CallScope:
         signals: what the task was given by what it waited for, by key.
         budgets: those of the workflows that the task is inside of.
         heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
+        on_wait: takes why the call waits for the rates of its model, and "" as soon as it no longer does; None: nobody
+            asks.
     """
 
     run_id: str
@@ -85,6 +87,7 @@ class CallScope:
     signals: Mapping[str, Json] = field(default_factory=dict)
     budgets: tuple[InnerBudget, ...] = ()
     heartbeat: Callable[[], None] | None = None
+    on_wait: Callable[[str], None] | None = None
     account: str = field(init=False)
 
     def __post_init__(self) -> None:

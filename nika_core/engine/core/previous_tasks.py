@@ -56,6 +56,7 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
     """
     events = tuple(events)
     nodes: dict[str, PreviousTask] = {}
+    ends: dict[str, JsonObject] = {}
     for event, identity in with_identity(events):
         if event.task is None:
             continue
@@ -78,9 +79,13 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
         elif event.kind is EventKind.SIGNAL_RECEIVED:
             nodes[identity] = _signalled(event.data, before)
         elif event.kind in _ENDS:
+            data = event.data
+            if event.kind is EventKind.TASK_REUSED:  # it says only what differs
+                data = {**ends.get(identity, {}), **data}
+            ends[identity] = data
             # What a value stood in for had failed.
-            state = "failed" if "error" in event.data else _ENDS[event.kind]
-            nodes[identity] = _ended(state, event.data, before)
+            state = "failed" if "error" in data else _ENDS[event.kind]
+            nodes[identity] = _ended(state, data, before)
     if _succeeded(events):
         nodes = {
             identity: replace(node, accepted=True) if node.state == "failed" else node

@@ -39,6 +39,7 @@ class RunState:
         nodes: all nodes that are there, by id.
         ready: a heap of what may start: nodes that take no slot first, then by their place in declared order.
         running: nodes that run and take a slot.
+        held: lists with an item that only the limit of what runs at once holds back.
         busy: nodes that run, whether or not they take a slot.
         made: nodes that were made in all.
         number: of the last event that was told.
@@ -59,6 +60,7 @@ class RunState:
         self.nodes: dict[NodeId, Node] = {}
         self.ready: list[tuple[int, tuple[int, ...], NodeId]] = []
         self.running = 0
+        self.held: set[NodeId] = set()
         self.busy = 0
         self.made = 0
         self.number = 0

@@ -43,7 +43,10 @@ def usage_by_task(events: Iterable[Event]) -> dict[str, Usage]:
             running[node] = running.get(node, NOTHING) + usage_of(event.data.get("usage"))
         elif event.kind in _ENDED and event.task is not None:
             # Its own figure has the calls that failed, too.
-            called, reported = running.pop(node, NOTHING), usage_of(event.data.get("usage"))
+            called, told = running.pop(node, NOTHING), event.data.get("usage")
+            if told is None and called is NOTHING:
+                continue  # as most that ask no model
+            reported = usage_of(told)
             whole = reported if reported.total_tokens >= called.total_tokens else called
             ended[node] = ended.get(node, NOTHING) + whole
     _move(running, ended)

@@ -7,7 +7,7 @@ ended for good before it is looked at; so a view costs a few words of memory, no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import compress
+from itertools import chain, compress
 from types import MappingProxyType
 from typing import Final
 
@@ -65,8 +65,8 @@ class Conversation:
 
     def __init__(self, graph: Graph, context: frozenset[str]) -> None:
         self._order = tuple(task for task in graph.order if task in context)
-        self._bit = {task: 1 << index for index, task in enumerate(self._order)}
-        self._seen = self._ancestry(graph) if context else {}
+        seen = graph.ancestors_among(self._order) if context else {}
+        self._seen = {task: seen[task] for task in self._order}
         self._messages: dict[str, tuple[Message, ...]] = {}
         self._hashes: dict[str, str] = {}
 
@@ -77,7 +77,7 @@ class Conversation:
 
     def seen_by(self, task: str) -> tuple[Message, ...]:
         """The messages of those context tasks that are ancestors of `task`, in declared order."""
-        return tuple(message for source in self._sources(task) for message in self._messages.get(source, ()))
+        return tuple(chain.from_iterable(self._messages.get(source, ()) for source in self._sources(task)))
 
     def all(self) -> tuple[Message, ...]:
         """Return everything that was said, in declared order."""
@@ -88,22 +88,8 @@ class Conversation:
         return tuple(self._hashes[source] for source in self._sources(task) if source in self._hashes)
 
     def __contains__(self, task: str) -> bool:
-        return task in self._bit
+        return task in self._seen
 
     def _sources(self, task: str) -> Iterator[str]:
         bits = bin(self._seen.get(task, 0))[:1:-1]  # lowest (first declared) first
         return compress(self._order, map("1".__eq__, bits))
-
-    def _ancestry(self, graph: Graph) -> dict[str, int]:
-        seen: dict[str, int] = dict.fromkeys(graph.order, 0)
-        waiting = {task: len(edges) for task, edges in graph.incoming.items()}
-        todo = [task for task, count in waiting.items() if not count]
-        while todo:
-            source = todo.pop()
-            mask = seen[source] | self._bit.get(source, 0)
-            for edge in graph.outgoing[source]:
-                seen[edge.target] |= mask
-                waiting[edge.target] -= 1
-                if not waiting[edge.target]:
-                    todo.append(edge.target)
-        return {task: mask for task, mask in seen.items() if task in self._bit and mask}

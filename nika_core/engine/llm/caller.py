@@ -38,7 +38,8 @@ from nika_core.engine.llm.fallback import (
 from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.overlong import Excesses
 from nika_core.engine.llm.pricing import Prices
-from nika_core.engine.llm.quota import believed_limits, wants_of
+from nika_core.engine.llm.quota import believed_limits
+from nika_core.engine.llm.rate_waits import RateWaits
 from nika_core.engine.llm.replies import CallNames, for_provider, reply_json, reply_of, reply_parts
 from nika_core.engine.llm.request_defaults import with_defaults
 from nika_core.engine.llm.reserving import Reserver
@@ -83,6 +84,7 @@ class ResilientCaller:
         self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
         self._governor = governor
+        self._rate_waits = RateWaits(self._connections, governor)
         self._admitted = AdmittedCalls(policies, self._clock, self._tell_once)
         self._names = CallNames()
         self._progress = Progress()
@@ -104,7 +106,7 @@ class ResilientCaller:
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
         """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
-        _, info = await self._reach(request, agent)
+        _, info = await self._reach(request.model, agent)
         return info
 
     def forget(self, key: str, attempt: int) -> None:
@@ -123,21 +125,26 @@ class ResilientCaller:
                 return self._answered(known, candidates, place, chain, call)
             suspended = self._suspended.pop((call.key, candidate.name), None)
             if suspended is not None:
-                return await self._complete(*suspended, call, candidate.name)
+                reply = await self._complete(*suspended, call, candidate.name)
+                return replace(reply, provider=candidate.connection.provider.name)
         return await self._first_answer(candidates, chain, call)
 
     async def _candidate(self, request: ModelRequest, call: CallScope, place: int, chain: tuple[str, ...]) -> Candidate:
         """Return a model of the chain and what it would be asked."""
         model = chain[place] if chain else None
-        asked = replace(request, model=model, fallback=None)
-        connection, info = await self._reach(asked, call.agent, fallback=place > 0)
-        first, _ = (connection, info) if not place else await self._reach(replace(asked, model=chain[0]), call.agent)
+        connection, info = await self._reach(model, call.agent, fallback=place > 0)
+        first, _ = (connection, info) if not place else await self._reach(chain[0], call.agent)
         given = options_of(request, call.agent) if first is connection else {}
-        asked = replace(asked, options=self._connections.options(connection, given) or None)
+        asked = replace(
+            request,
+            messages=for_provider(request.messages, connection.provider.name),
+            model=model,
+            fallback=None,
+            options=self._connections.options(connection, given) or None,
+        )
         if place:
             asked = in_words(asked, info)
         meant = with_defaults(asked, call.agent, info)
-        meant = replace(meant, messages=for_provider(meant.messages, connection.provider.name))
         name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
         return Candidate(connection, info, meant, name)
 
@@ -145,7 +152,8 @@ class ResilientCaller:
         self, reply: ModelReply, candidates: Sequence[Candidate], place: int, chain: tuple[str, ...], call: CallScope
     ) -> ModelReply:
         self._progress.answered(call.key, call.attempt, chain, place)
-        return replace(reply, instead_of=tuple(each.info.name for each in candidates[:place])) if place else reply
+        others = tuple(each.info.name for each in candidates[:place])
+        return replace(reply, provider=candidates[place].connection.provider.name, instead_of=others)
 
     async def _first_answer(
         self, candidates: Sequence[Candidate], chain: tuple[str, ...], call: CallScope
@@ -193,7 +201,8 @@ class ResilientCaller:
                 reply = await self._send(request, call, in_flight)
             call.call_cache.put(call.key, name, reply_json(reply))
             note_call(call, in_flight, reply.usage)
-            await call.barrier()
+            if not in_flight.info.free or in_flight.admission is not None:  # else it may be asked for again
+                await call.barrier()
         except Suspended:
             raise
         except BaseException:
@@ -216,9 +225,9 @@ class ResilientCaller:
             await self._governor.close()
 
     async def _reach(
-        self, request: ModelRequest, agent: AgentBlock, *, fallback: bool = False
+        self, model: str | None, agent: AgentBlock, *, fallback: bool = False
     ) -> tuple[Connection, ModelInfo]:
-        model = request.model or agent.model
+        model = model or agent.model
         if not model:
             raise missing_model()
         model = self._models.get(model, model)
@@ -235,12 +244,8 @@ class ResilientCaller:
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
         try:
-            tokens, output = in_flight.worst.total_tokens, request.max_tokens or 0
-            await self._connections.quota(in_flight.connection, in_flight.info.name).acquire(tokens, output)
-            await in_flight.connection.limiter.acquire(tokens)
-            if self._governor is not None:
-                provider = in_flight.connection.provider
-                await self._governor.acquire(provider, in_flight.info.name, wants_of(tokens, output))
+            output = request.max_tokens or 0
+            await self._rate_waits.acquire(in_flight, output, call)
             permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
         except BaseException:
             in_flight.reservation.release()

@@ -16,7 +16,7 @@ from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
 from nika_core.model.json_text import json_instruction
-from nika_core.model.message import ReasoningPart
+from nika_core.model.message import ReasoningPart, ToolCall, kinds_of
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest
 from nika_core.values import dataclass, replace
@@ -80,8 +80,8 @@ def options_of(request: ModelRequest, agent: AgentBlock) -> JsonObject:
 
 def holds_state(request: ModelRequest) -> bool:
     """Whether a model has called tools with reasoning that only it can read."""
-    return any(
-        isinstance(part, ReasoningPart) for message in request.messages if message.tool_calls for part in message.parts
+    return ReasoningPart in kinds_of(request.messages) and any(
+        ToolCall in message.kinds and ReasoningPart in message.kinds for message in request.messages
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from nika_core.engine.llm.limiter import OnWait, ignore_wait
 from nika_core.plugin import Provider, RateLimit
 
 
 class Governor(Protocol):
     """Knows of all runs of a user. Raises nothing but cancellation."""
 
-    async def acquire(self, provider: Provider, model: str, wants: Mapping[str, float]) -> None:
+    async def acquire(
+        self, provider: Provider, model: str, wants: Mapping[str, float], on_wait: OnWait = ignore_wait
+    ) -> None:
         """Wait until one more call is within the rates, which takes so much of each kind of limit."""
         ...
 

@@ -1,19 +1,23 @@
 """Requests and tokens per minute, on a clock that is passed in.
 
-A minute's worth may go at once, then the rate holds; calls go in the order in which they came. When the provider
-itself says how long to wait, every call waits. (`aiolimiter` does the same on the event loop's own time only, which
-a test, or a simulated run of twelve hours, cannot turn.)
+A minute's worth may go at once, then the rate holds; calls go in the order in which they came. (`aiolimiter` does the
+same on the event loop's own time only, which a test, or a simulated run of twelve hours, cannot turn.)
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from nika_core.model.clock import Clock
 
 _MINUTE: Final = 60.0
-MAX_PAUSE: Final = 60.0  # a longer wait is the task's own affair: its attempt's time is limited
+OnWait = Callable[[float, str], None]  # takes the seconds that a call waits for a rate, and why
+
+
+def ignore_wait(seconds: float, cause: str) -> None:
+    """Take that a call waits, and tell nobody."""
 
 
 class _Bucket:
@@ -49,27 +53,33 @@ class Limiter:
         self._clock = clock
         self._requests = _Bucket(requests_per_minute, clock) if requests_per_minute else None
         self._tokens = _Bucket(tokens_per_minute, clock) if tokens_per_minute else None
-        self._resume_at = clock.monotonic()
         self._turn = asyncio.Lock()
+        self._wait = 0.0, ""  # what the call waits for whose turn it is
 
-    async def acquire(self, tokens: int) -> None:
+    async def acquire(self, tokens: int, on_wait: OnWait = ignore_wait) -> None:
         """Wait until one more call of `tokens` (prompt and reply, at worst) is within the rates."""
+        if self._turn.locked():
+            on_wait(*self._wait)
         async with self._turn:
             while (seconds := self._missing(tokens)) > 0:
+                self._wait = seconds, self._cause(tokens)
+                on_wait(*self._wait)
                 await self._clock.sleep(seconds)
             if self._requests is not None:
                 self._requests.take(1)
             if self._tokens is not None:
                 self._tokens.take(tokens)
 
-    def pause(self, seconds: float) -> None:
-        """The provider says to wait that long."""
-        self._resume_at = max(self._resume_at, self._clock.monotonic() + min(seconds, MAX_PAUSE))
-
     def _missing(self, tokens: int) -> float:
-        waits = [self._resume_at - self._clock.monotonic()]
+        waits = [0.0]
         if self._requests is not None:
             waits.append(self._requests.missing(1))
         if self._tokens is not None:
             waits.append(self._tokens.missing(tokens))
         return max(waits)
+
+    def _cause(self, tokens: int) -> str:
+        if self._tokens is not None and self._tokens.missing(tokens) >= self._missing(tokens):
+            return f"the plugin of the provider allows {self._tokens.per_minute:,} tokens a minute"
+        allowed = 0 if self._requests is None else self._requests.per_minute
+        return f"the plugin of the provider allows {allowed:,} requests a minute"

@@ -85,11 +85,13 @@ class PublicPrices:
         return None
 
     def _calculated(self, model: str, provider_id: str | None, usage: Usage) -> Any:
+        read = min(usage.cached_tokens, usage.input_tokens)  # the list calculates nothing that cannot be
+        written = min(usage.cache_write_tokens, usage.input_tokens - read)
         tokens = self._library.Usage(
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
-            cache_read_tokens=usage.cached_tokens or None,
-            cache_write_tokens=usage.cache_write_tokens or None,
+            cache_read_tokens=read or None,
+            cache_write_tokens=written or None,
         )
         return self._library.calc_price(tokens, model, provider_id=provider_id)
 

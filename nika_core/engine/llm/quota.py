@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from nika_core.engine.llm.limiter import MAX_PAUSE
+from nika_core.engine.llm.limiter import OnWait, ignore_wait
 from nika_core.model.clock import Clock
 from nika_core.plugin import RateLimit, RateState
 
+MAX_PAUSE: Final = 60.0  # a longer wait is the task's own affair: its attempt's time is limited
+_KINDS: Final = {"input_tokens": "tokens of prompts", "output_tokens": "tokens of answers"}
 _LONGEST: Final = 24 * 3600.0  # seconds; who speaks of more than a day is not believed
 
 
@@ -41,6 +43,11 @@ class _Account:
     def take(self, amount: float) -> None:
         self._level -= amount
 
+    @property
+    def per_minute(self) -> int:
+        """How much comes back in a minute."""
+        return max(1, round(self._per_second * 60))
+
 
 class Quota:
     """One for each model and run. Cancelling a wait takes nothing."""
@@ -50,16 +57,21 @@ class Quota:
         self._accounts: dict[str, _Account] = {}
         self._resume_at = clock.monotonic()
         self._turn = asyncio.Lock()
+        self._wait = 0.0, ""  # what the call waits for whose turn it is
 
-    async def acquire(self, tokens: int, output: int = 0) -> None:
+    async def acquire(self, tokens: int, output: int = 0, on_wait: OnWait = ignore_wait) -> None:
         """Wait until one more call is within what the server said.
 
         Args:
             tokens: of prompt and reply, at worst.
             output: of the reply alone.
         """
+        if self._turn.locked():
+            on_wait(*self._wait)
         async with self._turn:
             while (seconds := self.wait(tokens, output)) > 0:
+                self._wait = min(seconds, MAX_PAUSE), self._cause(tokens, output)
+                on_wait(*self._wait)
                 await self._clock.sleep(min(seconds, MAX_PAUSE))
                 if seconds > MAX_PAUSE:
                     break  # a longer wait is the task's own affair: its attempt's time is limited
@@ -72,6 +84,15 @@ class Quota:
         wants = wants_of(tokens, output)
         missing = (account.missing(wants[kind]) for kind, account in self._accounts.items())
         return max(0.0, self._resume_at - self._clock.monotonic(), *missing)
+
+    def _cause(self, tokens: int, output: int) -> str:
+        wants = wants_of(tokens, output)
+        missing, kind = max(
+            ((each.missing(wants[kind]), kind) for kind, each in self._accounts.items()), default=(0, "")
+        )
+        if self._resume_at - self._clock.monotonic() > missing:
+            return "the server asked to wait"
+        return f"the server allows about {self._accounts[kind].per_minute:,} {_KINDS.get(kind, kind)} a minute"
 
     def pause(self, seconds: float) -> None:
         """Let every call wait: the server says so."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.core.hashing import digest
-from nika_core.model.codec import part_json, part_of, parts_before_parts, usage_json, usage_of
+from nika_core.model.codec import part_json, part_of, usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.message import Message, Part, ReasoningPart, TextPart, ToolCall, parts_of, text_in
+from nika_core.model.message import Message, Part, ReasoningPart, TextPart, ToolCall, kinds_of, parts_of, text_in
 from nika_core.plugin import Finished, ModelReply, ModelRequest
 
 _PREFIX: Final = "model"
@@ -40,37 +40,18 @@ class CallNames:
 
 
 def _asked(request: ModelRequest) -> JsonObject:
-    """Return what a request asks. A request of texts has the form of earlier versions, whose replies keep their names.
-
-    What they did not have is only in it if it is set.
-    """
+    """Return what a request asks; not how it is sent, or how much of it the budgets leave."""
     return {
-        "messages": [_message(message) for message in request.messages],
+        "messages": [message.digest for message in request.messages],
         "model": request.model,
         "system": request.system,
-        "tools": [asdict(tool) for tool in request.tools],
+        "tools": [[tool.name, tool.description, tool.parameters] for tool in request.tools],
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "output_schema": request.output_schema,
-        "key": "",
-        **({"effort": request.effort} if request.effort else {}),
-        **({"options": dict(request.options)} if request.options else {}),
+        "effort": request.effort,
+        "options": request.options,
     }
-
-
-def _message(message: Message) -> JsonObject:
-    results = message.tool_results
-    asked = {
-        "role": message.role,
-        "content": message.text or "".join(result.text for result in results),
-        "tool_calls": [asdict(call) for call in message.tool_calls],
-        "tool_call_id": results[0].call_id if results else None,
-        "is_error": bool(results and results[0].is_error),
-        "state": None,
-    }
-    if message.parts in ((*parts_of(message.text), *message.tool_calls), results[:1]):
-        return asked
-    return {**asked, "parts": [part_json(part) for part in message.parts]}
 
 
 def reply_json(reply: ModelReply) -> JsonObject:
@@ -84,14 +65,11 @@ def reply_json(reply: ModelReply) -> JsonObject:
 
 
 def reply_of(found: Json) -> ModelReply | None:
-    """The other way round, `reused` set; None where it is no reply (a foreign hand). An earlier form is read, too."""
+    """The other way round, `reused` set; None where it is no reply (a foreign hand)."""
     if not isinstance(found, dict):
         return None
     try:
-        if "parts" in found:
-            parts = tuple(part_of(part) for part in found["parts"])
-        else:
-            parts = parts_before_parts(found["text"], found["toolCalls"], found.get("state"))
+        parts = tuple(part_of(part) for part in found["parts"])
         return ModelReply(parts, found["stopReason"], usage_of(found["usage"]), found["model"], reused=True)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
@@ -112,13 +90,16 @@ def reply_parts(text: str, finished: Finished, provider: str) -> tuple[Part, ...
 
 def for_provider(messages: Sequence[Message], provider: str) -> tuple[Message, ...]:
     """Return a conversation without the reasoning of other providers, which only these can read."""
+    if ReasoningPart not in kinds_of(messages):
+        return tuple(messages)
     return tuple(
-        message if all(_is_readable(part, provider) for part in message.parts) else _without(message, provider)
-        for message in messages
+        _without_others(message, provider) if ReasoningPart in message.kinds else message for message in messages
     )
 
 
-def _without(message: Message, provider: str) -> Message:
+def _without_others(message: Message, provider: str) -> Message:
+    if all(_is_readable(part, provider) for part in message.parts):
+        return message
     return replace(message, parts=tuple(part for part in message.parts if _is_readable(part, provider)))
 
 

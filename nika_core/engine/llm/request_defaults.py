@@ -9,10 +9,11 @@ from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.effort import default_max_tokens
 from nika_core.model.media import IMAGES, PDF, WORDS, Media
-from nika_core.model.message import DocumentPart, ImagePart
+from nika_core.model.message import DocumentPart, ImagePart, kinds_of
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
 
+_FILES: Final = frozenset({ImagePart, DocumentPart})
 _PER_MESSAGE: Final = 16
 _PER_TOOL: Final = 64
 _FOR_TOOLS: Final = 1024  # a server's own words about tools or a schema
@@ -61,10 +62,10 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
             f"The model '{info.name}' knows no effort '{request.effort}'.",
             "Remove `effort`, or choose another model.",
         )
-    parts = (part for message in request.messages for part in message.parts)
-    files = [part for part in parts if isinstance(part, ImagePart | DocumentPart)]
+    messages = () if _FILES.isdisjoint(kinds_of(request.messages)) else request.messages
+    parts = (part for message in messages for part in message.parts)
     so_far = FilesSoFar(info)
-    for part in files:
+    for part in (part for part in parts if isinstance(part, ImagePart | DocumentPart)):
         if (why := why_refused(part, info) or so_far.why_too_much(part)) is not None:
             raise _cannot(
                 f"The model '{info.name}' {why}, and this task attaches '{part.name}'.",

@@ -18,6 +18,7 @@ from nika_core.plugin import Admission, Finished, ModelInfo
 
 MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
 # The provider answered, and its answer was no: nothing was generated, nothing is to be paid.
+_MOST: Final = 10**8  # tokens; no call takes that many
 _NOT_BILLED: Final = frozenset({Category.RATE_LIMIT, Category.CONFIG, Category.VALIDATION, Category.PROVIDER})
 
 
@@ -135,7 +136,7 @@ class UsageSettlement:
 
 def _believable(told: Usage) -> bool:
     """Whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
-    return all(type(each) is int and each >= 0 for each in told.counts)
+    return all(type(each) is int and 0 <= each < _MOST for each in told.counts)
 
 
 def _never_arrived(error: BaseException) -> bool:

@@ -35,18 +35,20 @@ from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.resources import failures_of
 from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.local.run_plan import run_plan
-from nika_core.engine.local.services import Observer, Services
+from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
+from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, TaskResult
 
 _INTERRUPTED: Final = "interrupted"
+_LONG: Final = 5.0  # seconds: a shorter wait for a place is not worth a word
 
 
 class Run:
     """One run of one workflow. Make it, await `result` once, `cancel` it from the same event loop."""
 
-    def __init__(self, request: RunRequest, services: Services, observers: Iterable[Observer] = ()) -> None:
+    def __init__(self, request: RunRequest, services: Services, observers: Iterable[EventListener] = ()) -> None:
         self._request = request
         self._inbox: deque[CoreEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -58,6 +60,7 @@ class Run:
         self._timers: dict[str, Deadline] = {}
         self._signals = SignalPoll(services.signals, self.context.deadlines, self.post)
         self._cancelled = False
+        self._crowded = 0.0  # seconds in which something waited for nothing but a place
         self._result: RunResult | None = None
         self._perform: Mapping[type[Any], Callable[[Any], None]] = {
             StartTask: self._start_task,
@@ -89,17 +92,30 @@ class Run:
                     self._do(core.on(event))
                 if self._result is not None:
                     break
+                waits_since = self.context.clock.monotonic() if core.crowded else None
                 try:
                     await self._next_event()
                 except asyncio.CancelledError:
                     interrupted = True
                     self.cancel(_INTERRUPTED)
+                if waits_since is not None:
+                    self._crowded += self.context.clock.monotonic() - waits_since
+            self._tell_of_crowding(self.context.clock.monotonic() - started)
         finally:
             await self._end()
         if interrupted:
             raise asyncio.CancelledError(_INTERRUPTED)
         result = replace(self._result, duration=self.context.clock.monotonic() - started)
         return self._masked(self._group_durations.in_result(result))
+
+    def _tell_of_crowding(self, seconds: float) -> None:
+        """Say so if the run, which took so long, mostly waited for the limit of what runs at once."""
+        limit = self._request.limits.bounds.get(LimitKind.CONCURRENT)
+        if limit is not None and self._crowded >= max(_LONG, seconds / 2):
+            self.context.emitter.notice(
+                f"for {self._crowded:.0f} of its {seconds:.0f} s, the run waited for one of the {limit.value:g} places "
+                f"that {limit.name} allows at once"
+            )
 
     def cancel(self, reason: str = _INTERRUPTED) -> None:
         """Stop starting, cancel what runs, end. Asked a second time: do not wait for what runs any longer."""

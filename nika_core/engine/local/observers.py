@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final
 
-from nika_core.engine.local.services import Observer
+from nika_core.engine.local.services import EventListener
 from nika_core.model.events import LIVE, Event, EventKind
 
 _MOST_WAITING: Final = 1000  # events behind which chunks are dropped
@@ -23,43 +24,53 @@ _LOOK: Final = 0.001  # seconds between two looks whether all was shown
 class _Watcher:
     """One observer and its thread, which starts with the first event."""
 
-    def __init__(self, observer: Observer, durable: Callable[[], int] | None) -> None:
+    def __init__(self, observer: EventListener, durable: Callable[[], int] | None) -> None:
         self._observer = observer
         self._durable = durable
         self._ignores: Collection[str] = getattr(observer, "ignores", ())
         self.chunks = EventKind.CHUNK not in self._ignores
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
+        self._close: Callable[[], None] | None = getattr(observer, "close", None)
+        self._timeout: float | None = getattr(observer, "timeout", None)
         self._thread = threading.Thread(target=self._work, name="nika-observer", daemon=True)
-        self.given = 0
-        self.shown = 0
-        self.failed: str | None = None
+        self._given = 0
+        self._shown = 0
+        self._done = False
+        self._seen = 0
+        self._still = 0.0  # seconds since it was seen to do anything
 
     def show(self, event: Event) -> None:
-        if event.kind in self._ignores or (event.kind in LIVE and self.given - self.shown > _MOST_WAITING):
+        if event.kind in self._ignores or (event.kind in LIVE and self._given - self._shown > _MOST_WAITING):
             return
-        if not self.given:
+        if not self._given:
             self._thread.start()
-        self.given += 1
+        self._given += 1
         self._queue.put(event)
 
     def end(self) -> None:
-        if self.given:
+        if self._given:
             self._queue.put(None)
 
-    @property
-    def behind(self) -> bool:
-        return self.shown < self.given
+    def is_waited_for(self, grace: float) -> bool:
+        """Whether it has work left, and has gone on with it within its time. Asked again after `_LOOK`."""
+        if self._done or not self._given:
+            return False
+        self._still = self._still + _LOOK if self._shown == self._seen else 0.0
+        self._seen = self._shown
+        return self._still < (self._timeout or grace)
 
     def _work(self) -> None:
         durable_until = 0
         while (event := self._queue.get()) is not None:
             if event.seq > durable_until and self._durable is not None:
                 durable_until = self._durable()
-            try:
+            with suppress(BaseException):  # not even its SystemExit may end a run
                 self._observer(event)
-            except BaseException as error:  # not even its SystemExit may end a run
-                self.failed = self.failed or f"{type(error).__name__}: {error}"
-            self.shown += 1
+            self._shown += 1
+        if self._close is not None:
+            with suppress(BaseException):
+                self._close()
+        self._done = True
 
 
 class Observers:
@@ -69,7 +80,7 @@ class Observers:
         durable: see `Services.durable`; None: nothing is waited for.
     """
 
-    def __init__(self, observers: Iterable[Observer] = (), durable: Callable[[], int] | None = None) -> None:
+    def __init__(self, observers: Iterable[EventListener] = (), durable: Callable[[], int] | None = None) -> None:
         self._watchers = [_Watcher(observer, durable) for observer in observers]
         self.any = bool(self._watchers)
         self.chunks = any(watcher.chunks for watcher in self._watchers)
@@ -81,13 +92,12 @@ class Observers:
                 watcher.show(event)
 
     async def end(self, grace: float) -> None:
-        """Wait until all was shown, as long as each goes on; `grace` in seconds, of real time."""
-        still = 0.0
-        before = [watcher.shown for watcher in self._watchers]
-        while any(watcher.behind for watcher in self._watchers) and still < grace:
-            await asyncio.sleep(_LOOK)
-            now = [watcher.shown for watcher in self._watchers]
-            still = 0.0 if now != before else still + _LOOK
-            before = now
+        """Wait until all was shown and closed, as long as each goes on; `grace` in seconds, of real time."""
         for watcher in self._watchers:
             watcher.end()
+        waited_for = self._watchers
+        while True:
+            waited_for = [watcher for watcher in waited_for if watcher.is_waited_for(grace)]
+            if not waited_for:
+                return
+            await asyncio.sleep(_LOOK)

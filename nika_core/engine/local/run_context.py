@@ -52,6 +52,7 @@ class RunContext:
             attended=services.attended,
             arrived=services.arrived,
             late=services.late,
+            trace=services.trace,
         )
 
     def spend(self, usage: Usage, *, own: bool = False) -> None:

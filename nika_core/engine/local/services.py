@@ -29,6 +29,7 @@ from nika_core.model.events import Event
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.template import Placeholder
+from nika_core.model.trace_context import TraceContext
 from nika_core.model.workflow import Task
 from nika_core.plugin import Facets, Keyword, Question, Step, Values
 from nika_core.values import dataclass, field
@@ -114,7 +115,7 @@ class Services:
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         notices: told of each node that begins to wait, to tell people outside of its question; None: nobody is told.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended, arrived, late: as in `TaskServices`.
+        answer, attended, arrived, late, trace: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -144,12 +145,15 @@ class Services:
     attended: bool = False
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
     late: LateValues = field(default_factory=NoSecrets)
+    trace: TraceContext | None = None
 
 
-class Observer(Protocol):
+class EventListener(Protocol):
     """Is shown every event as it happens. What it raises, or how slow it is, harms no run.
 
-    One with an attribute `ignores` is not shown events of these kinds.
+    One with an attribute `ignores` is not shown events of these kinds. One with a method `close` is told that no more
+    come, and the end of the run waits for that for its `timeout`, in seconds, if it has one, in place of the grace
+    period.
     """
 
     def __call__(self, event: Event, /) -> Any: ...

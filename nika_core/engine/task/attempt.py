@@ -52,6 +52,7 @@ class TaskRun(TaskSupervisor):
     _timeout = 0.0
     _context: TaskContext | None = None  # of the attempt that runs
     _admitted: AdmittedAttempt | None = None
+    _waited_for = ""  # what a call to a model waited for when the attempt was told to stop
 
     def __init__(self, services: TaskServices, call: TaskCall, on_abandoned: Callable[[TaskRun], None]) -> None:
         super().__init__(services.deadlines, services.grace)
@@ -66,6 +67,11 @@ class TaskRun(TaskSupervisor):
         if self._context is not None:
             self._context.close()
         self._on_abandoned(self)
+
+    def _stop(self, stop_reason: StopReason, reason: str) -> None:
+        waits = () if self._context is None else self._context.waits.values()
+        self._waited_for = next(iter(waits), "")
+        super()._stop(stop_reason, reason)
 
     async def run(self) -> TaskEnded | TaskWaits:
         """Return how it ended. Raises nothing, whatever the step does."""
@@ -316,12 +322,13 @@ class TaskRun(TaskSupervisor):
 
     def _too_long(self, output: Any = None) -> TaskError:
         keyword = self.call.keyword
+        why = f" ({self._waited_for})" if self._waited_for else ""
         if self.stop_reason is StopReason.IDLE:
-            message = f"`{keyword}` gave no output or other sign of life for {self.call.idle_timeout:g} s"
+            message = f"`{keyword}` gave no output or other sign of life for {self.call.idle_timeout:g} s{why}"
             return TaskError(message, category=Category.TIMEOUT, hint="raise the task's `idleTimeout`", output=output)
         limit = self.call.limits.bounds.get(timeout_of(keyword))
         name = f" or {limit.name}" if limit and limit.name else ""
-        message = f"`{keyword}` did not end within {self._timeout:g} s"
+        message = f"`{keyword}` did not end within {self._timeout:g} s{why}"
         hint = f"raise the task's `timeout`{name}"
         return TaskError(message, category=Category.TIMEOUT, hint=hint, output=output)
 

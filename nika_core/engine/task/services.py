@@ -15,6 +15,7 @@ from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind, Limits, output_of, timeout_of
 from nika_core.model.state import Failure
+from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
 from nika_core.plugin import Facets, Keyword, Question, Step
 from nika_core.values import dataclass
@@ -160,6 +161,7 @@ class TaskServices:
             Raises TaskError if there is none. None: people answer.
         attended: whether a person is asked while the run goes on, so that it stays for the answer.
         late: gets the secrets that payloads name.
+        trace: the trace that attempts pass on; None: none.
         arrived: returns the signal that has come for a node, given what it would wait for; None: it has to wait.
     """
 
@@ -182,3 +184,4 @@ class TaskServices:
     attended: bool = False
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
     late: LateValues = NoSecrets()
+    trace: TraceContext | None = None

@@ -14,6 +14,7 @@ from nika_core.engine.core.messages import Awaited, TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.approvals import Approvals
+from nika_core.engine.task.model_events import model_called
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
@@ -23,7 +24,6 @@ from nika_core.engine.task.tool_calls import call_tool, find_tools
 from nika_core.engine.task.waits import suspended
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import shorten
-from nika_core.model.codec import usage_json
 from nika_core.model.events import EventKind
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json, JsonObject
@@ -84,6 +84,7 @@ class TaskContext:
         beat: Callable[[], None] | None = None,
         tool_call: str = "",
         within: tuple[str, ...] = (),
+        waits: dict[object, str] | None = None,
     ) -> None:
         self._services = services
         self._meter = meter
@@ -94,6 +95,7 @@ class TaskContext:
         self.depth = depth
         self._tool_call = tool_call  # which call of which call of a tool this is; "": the task's own step
         self.within = within  # the tools by way of which it runs, the outermost first
+        self.waits = {} if waits is None else waits  # why its calls to models, and its tools', wait to be sent
         self.offered: dict[str, list[str]] = {}  # the entries by which each tool was offered
         self._beat = beat  # takes a sign of life; None: nobody measures
         self.run_id = call.run_id
@@ -111,6 +113,10 @@ class TaskContext:
         self.environ = services.environ
         self.env: Mapping[str, str] = call.env
         self.clock = services.clock
+        trace = services.trace
+        self.traceparent = "" if trace is None else trace.traceparent(call.node, call.epoch, attempt)
+        traced = {"TRACEPARENT": self.traceparent} if self.traceparent else {}
+        self.task_env: Mapping[str, str] = {"NIKA_TASK_KEY": call.key, **traced}
 
     def mask(self, text: str) -> str:
         self._require_open()
@@ -178,6 +184,7 @@ class TaskContext:
         self._require_open()
         self._alive()
         reported: list[Usage] = []
+        begun = self.clock.monotonic()
 
         def on_usage(usage: Usage) -> None:
             reported.append(usage)
@@ -194,11 +201,7 @@ class TaskContext:
             self.flush()
         if not reported and not reply.reused:
             self._meter.add(reply.usage)
-        data: dict[str, Any] = {"model": reply.model, "usage": usage_json(reply.usage), "stopReason": reply.stop_reason}
-        if reply.reused:
-            data["reused"] = True
-        if reply.instead_of:
-            data["insteadOf"] = list(reply.instead_of)
+        data = model_called(reply, self.clock.monotonic() - begun)
         self._services.reporter.emit(EventKind.MODEL_CALLED, self.task_id, data)
         return reply
 
@@ -283,6 +286,7 @@ class TaskContext:
             self._beat,
             path,
             within,
+            self.waits,
         )
 
     def count(self, usage: object) -> None:
@@ -322,6 +326,12 @@ class TaskContext:
             reporter.show_text(self.task_id, shown)
 
     def _scope(self, on_usage: Callable[[Usage], None]) -> CallScope:
+        def on_wait(cause: str) -> None:
+            if cause:
+                self.waits[on_wait] = cause
+            else:
+                self.waits.pop(on_wait, None)
+
         return CallScope(
             run_id=self.run_id,
             task_id=self.task_id,
@@ -338,4 +348,5 @@ class TaskContext:
             signals=self.signals,
             budgets=self.task_call.budgets,
             heartbeat=self._beat,
+            on_wait=on_wait,
         )

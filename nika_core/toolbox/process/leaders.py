@@ -80,7 +80,9 @@ class ChildLeader(Leader):
 
 
 class GuardedLeader(Leader):
-    """A child of a guardian, which says when it has ended; if the guardian is killed, it becomes a child of ours.
+    """A child of a guardian or a fork server, which says when it has ended.
+
+    If the guardian is killed, it becomes a child of ours. If a fork server is, nobody can say how it ended.
 
     Args:
         listen: takes what the guardian has said.
@@ -124,5 +126,5 @@ class GuardedLeader(Leader):
         leader_ended(self.pid)
         if not self.ended.done():
             self.ended.set_exception(
-                TaskError("it is not known how the process ended, because the guardian of the run was killed")
+                TaskError("it is not known how the process ended, because the process that started it was killed")
             )

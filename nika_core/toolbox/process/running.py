@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nika_core.toolbox.process.family import GRACE
+from nika_core.toolbox.process.fork_servers import ForkServer
 from nika_core.toolbox.process.pipes import Capture, LineShow, Reader, Writer
 from nika_core.toolbox.process.supervised import Supervised
 from nika_core.values import dataclass
@@ -85,6 +86,7 @@ async def run(
     keep_channel: int | None = None,
     grace: float = GRACE,
     linger: float = LINGER,
+    server: ForkServer | None = None,
 ) -> ProcessResult:
     """Run a process to its end.
 
@@ -100,12 +102,14 @@ async def run(
         grace: seconds between TERM and KILL.
         linger: seconds that background children may hold the pipes after the process itself has ended.
 
+        server: forks the process in place of starting `argv`, as long as it is usable.
+
     Raises:
         TaskError: it cannot be started.
     """
     channel = None if keep_channel is None else CHANNEL
     process = await Supervised.start(
-        argv, run_id, cwd, env, with_stdin=stdin is not None, merge_stderr=merge_stderr, channel=channel
+        argv, run_id, cwd, env, with_stdin=stdin is not None, merge_stderr=merge_stderr, channel=channel, server=server
     )
     output = _Output(process, keep, stdin, show, on_output, keep_channel)
     try:

@@ -16,8 +16,8 @@ from typing import Final
 from nika_core.errors import Category, TaskError
 from nika_core.model.bounded import shorten
 from nika_core.model.files import is_folder
-from nika_core.toolbox.process.guardian_client import Guardian
 from nika_core.toolbox.process.leaders import ChildLeader, GuardedLeader, Leader
+from nika_core.toolbox.process.starters import Starter
 
 _WANTED_DESCRIPTORS: Final = 65_536
 _CHANNEL_NUMBER: Final = 3  # of the third output, in a process that a guardian starts
@@ -95,7 +95,7 @@ class Pipes:
 
 
 async def start_process(
-    guardian: Guardian | None,
+    starter: Starter | None,
     argv: Sequence[str],
     cwd: Path,
     env: Mapping[str, str],
@@ -107,10 +107,10 @@ async def start_process(
     If the caller is cancelled meanwhile, the process is ended first.
     """
     try:
-        if guardian is None:
+        if starter is None:
             return ChildLeader(pipes.start_here(argv, cwd, env))
-        async with guardian.slots:
-            asked = guardian.start(argv, cwd, {**env, **pipes.variables}, tag, pipes.placed())
+        async with starter.slots:
+            asked = starter.start(argv, cwd, {**env, **pipes.variables}, tag, pipes.placed())
             try:
                 return await asyncio.shield(asked)
             except asyncio.CancelledError:

@@ -12,6 +12,7 @@ from nika_core.toolbox.process.guardian_client import Guardian, guardian_of
 from nika_core.toolbox.process.leaders import Leader
 from nika_core.toolbox.process.proc import MARK
 from nika_core.toolbox.process.start import Pipes, raise_descriptor_limit, require_startable, start_process
+from nika_core.toolbox.process.starters import Starter
 from nika_core.toolbox.process.sweeping import note_unguarded
 from nika_core.toolbox.process.table import process_table
 from nika_core.toolbox.process.tags import new_tag, with_mark
@@ -45,8 +46,9 @@ class Supervised:
         with_stdin: bool,
         merge_stderr: bool = False,
         channel: str | None = None,
+        server: Starter | None = None,
     ) -> Supervised:
-        """Start it. Raise TaskError."""
+        """Start it, by `server` if that is usable. Raise TaskError."""
         require_startable(argv, cwd, env)
         raise_descriptor_limit()
         process_table()  # from now on, what loses its guardian becomes a child of ours
@@ -55,11 +57,15 @@ class Supervised:
             note_unguarded(run_id)
         else:
             guardian.calls += 1
+        starter: Starter | None = guardian
+        if server is not None:
+            server.look()  # whether it is still there
+            starter = server if server.usable else guardian
         environment = with_mark(env, run_id)
         tag = new_tag(run_id)
         try:
             pipes = Pipes(with_stdin=with_stdin, merge_stderr=merge_stderr, channel=channel)
-            leader = await start_process(guardian, argv, cwd, environment, pipes, tag)
+            leader = await start_process(starter, argv, cwd, environment, pipes, tag)
         except BaseException:
             if guardian is not None:
                 guardian.calls -= 1

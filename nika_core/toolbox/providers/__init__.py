@@ -7,6 +7,7 @@ library or an SDK: exceptions are recognised by the names of their classes, whic
 """
 
 from nika_core.toolbox.providers.calls import CallAssembler
+from nika_core.toolbox.providers.chunks import StreamedReply
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body
 from nika_core.toolbox.providers.events import ByteResponse, UnreadableReplyError, json_lines, read_events
@@ -31,7 +32,7 @@ from nika_core.toolbox.providers.reply import (
     stop_reason,
     with_reasoning,
 )
-from nika_core.toolbox.providers.server_client import ServerClient, StreamedReply
+from nika_core.toolbox.providers.server_client import ServerClient
 from nika_core.toolbox.providers.usage import read_usage
 from nika_core.toolbox.providers.values import (
     data_url,

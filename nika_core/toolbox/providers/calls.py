@@ -11,7 +11,8 @@ from nika_core.toolbox.providers.events import whole_text
 from nika_core.toolbox.providers.values import merged, parsed_call
 from nika_core.values import dataclass, field
 
-_KNOWN: Final = frozenset({"index", "id", "type", "function", "name", "arguments", "input"})
+_ARGUMENTS: Final = ("arguments", "input", "parameters")
+_KNOWN: Final = frozenset({"index", "id", "type", "function", "name", *_ARGUMENTS})
 
 
 @dataclass(slots=True)
@@ -48,7 +49,8 @@ class CallAssembler:
         self._calls: list[_Call] = []
 
     def add(self, piece: Mapping[str, Any]) -> None:
-        """Take a call or a piece of one: `id`, `index`, and `name` and `arguments` (or `input`), in `function` or not.
+        """Take a call or a piece of one: `id`, `index`, and, in `function` or not, `name` and `arguments` (or `input`,
+        or `parameters`).
 
         Arguments are text or an object; other fields are kept for `extras`.
         """
@@ -57,7 +59,7 @@ class CallAssembler:
             function = piece
         name = function.get("name")
         name = name if isinstance(name, str) else ""
-        given = function.get("arguments", function.get("input"))
+        given = next((function[key] for key in _ARGUMENTS if key in function), None)
         call = self._call_of(piece, name, given)
         if name != call.name:
             call.name = name if name.startswith(call.name) else call.name + name
@@ -70,7 +72,7 @@ class CallAssembler:
             call.arguments = "{}"
         extra: dict[str, Any] = {key: value for key, value in piece.items() if key not in _KNOWN}
         if function is not piece:
-            inner = {key: value for key, value in function.items() if key not in ("name", "arguments", "index")}
+            inner = {key: value for key, value in function.items() if key not in ("name", "index", *_ARGUMENTS)}
             extra |= {"function": inner} if inner else {}
         if extra:
             call.extra = merged(call.extra, extra)

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from nika_core.errors import Category, TaskError
+from nika_core.toolbox.network import LINK_LOCAL_HINT
 from nika_core.toolbox.providers.values import without_credentials
 
-_URL: Final = re.compile(r"https?://([^/@\s]*@)?(\[[0-9a-f:.%]+\]|[^/:@\s]+)(:\d{1,5})?(/\S*)?\Z", re.IGNORECASE)
+_URL: Final = re.compile(r"https?://([^/@\s]*@)?(\[[0-9a-f:.]+\]|[^/:@\s]+)(:\d{1,5})?(/\S*)?\Z", re.IGNORECASE)
+_ZONE: Final = re.compile(r"\[[0-9a-f:.]+%", re.IGNORECASE)
 
 
 def check_key(variable: str, secrets: Iterable[str]) -> None:
@@ -32,5 +34,7 @@ def check_address(variable: str, address: str) -> None:
         raise TaskError(
             f"{variable or 'the address'} is {without_credentials(address)!r}, which is not the address of a server",
             category=Category.CONFIG,
-            hint="write it with http:// or https://, the host, and the port if it is another",
+            hint=LINK_LOCAL_HINT
+            if _ZONE.search(address)
+            else "write it with http:// or https://, the host, and the port if it is another",
         )

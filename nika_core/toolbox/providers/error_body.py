@@ -97,16 +97,22 @@ def error_in(event: Mapping[str, Any]) -> ErrorBody | None:
     kind = event.get("type") or event.get("object")
     if event.get("error") or kind in ("error", "response.failed"):
         return read_error_body(event)
+    choices = event.get("choices")
+    for choice in choices if isinstance(choices, list) else ():  # a gateway's: the error of the server behind it
+        if isinstance(choice, dict) and choice.get("error"):
+            return read_error_body({"error": choice["error"]})
     return None
 
 
 def _parsed(text: str) -> Any:
-    if text.lstrip()[:1] not in ("{", "["):
+    """Return the object or list in a text, also if it is JSON in a JSON text."""
+    if text.lstrip()[:1] not in ("{", "[", '"'):
         return None
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    return _parsed(value) or value if isinstance(value, str) else value
 
 
 def sentence_in(value: Any, depth: int = 4) -> str:

@@ -16,7 +16,9 @@ _FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
 _BEGINS: Final = re.compile(rb""":|\{\s*(["}]|\Z)|\[\s*([\[{"\]\-0-9tfn]|\Z)""")  # a comment, or JSON
 _LARGEST: Final = 64 << 20  # bytes of one event
 _SPACE: Final = " \t\n\r"  # of JSON
-_decode: Final = json.JSONDecoder().raw_decode  # `json.loads` costs twice as much for the small objects of a stream
+_decode: Final = json.JSONDecoder(
+    strict=False
+).raw_decode  # `json.loads` costs twice as much for the small objects of a stream
 _SHOWN: Final = 2000  # bytes of what cannot be read
 
 
@@ -144,7 +146,7 @@ class EventDecoder:
         if line.startswith(b"data:"):
             self._parts.append(line[5:].strip())
             data = self._parts[0] if len(self._parts) == 1 else b"\n".join(self._parts)
-            if data == b"[DONE]":
+            if data[:1] in b'["' and data.strip(b'"').upper() == b"[DONE]":
                 self.ended = True
                 return ()
             objects = _objects(data)  # at once: some servers leave the empty line out
@@ -203,9 +205,12 @@ def _objects(data: bytes) -> list[Mapping[str, Any]]:
     try:
         text = data.decode("utf-8", "surrogateescape").strip(_SPACE)
         value, end = _decode(text)
+        if end != len(text):  # objects one after the other, without the end of a line between them
+            value = [value]
+            while end < len(text):
+                more, end = _decode(text, len(text) - len(text[end:].lstrip(_SPACE)))
+                value.append(more)
     except (ValueError, RecursionError):
-        return []
-    if end != len(text):
         return []
     if isinstance(value, dict):
         return [value] if value else []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
 import os
 import re
 import ssl
@@ -10,7 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -18,6 +21,7 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.toolbox.providers.error_body import read_error_body
 from nika_core.toolbox.providers.events import UnreadableReplyError
 
+_PROXY_USER: Final = "write them into the proxy's variable: HTTPS_PROXY=http://user:password@proxy:port"
 _MESSAGE: Final = 500  # characters of what a server says
 _TOO_LONG: Final = re.compile(
     r"context.?length|context.?window|maximum context|context size|(prompt|input|request) is too long"
@@ -45,7 +49,8 @@ def clean(message: str, secrets: Sequence[str] = ()) -> str:
     """Return what a server says on one line, without control characters and without a key in it."""
     for secret in secrets:
         if len(secret) >= 6:
-            message = message.replace(secret, "***")
+            for shown in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")):
+                message = message.replace(shown, "***")
             message = re.sub(r"[^\s\"'`:,;()]{6,}", partial(_without_part, secret), message)
     message = " ".join("".join(char if char.isprintable() else " " for char in message).split())
     return message if len(message) <= _MESSAGE else message[: _MESSAGE - 1] + "…"
@@ -65,10 +70,9 @@ def retry_after_of(headers: Headers) -> float | None:
     milliseconds = headers.get("retry-after-ms")
     value = headers.get("retry-after")
     try:
-        if milliseconds:
-            return max(0.0, float(milliseconds) / 1000)
-        if value:
-            return max(0.0, float(value))
+        if milliseconds or value:
+            seconds = float(milliseconds) / 1000 if milliseconds else float(value or 0)
+            return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
@@ -108,6 +112,12 @@ def status_error(
     text = clean(message, secrets)
     said = f" (HTTP {status}): {text}" if text else f" (HTTP {status})"
     wait = retry_after_of(headers)
+    if status == 402 or code in ("insufficient_quota", "billing_error"):
+        return TaskError(
+            f"{provider} says that the account's credit or quota is used up{said}",
+            category=Category.CONFIG,
+            hint="see the billing page of the account",
+        )
     if status in (401, 403):
         variable = f" in {key_variable}" if key_variable else ""
         return TaskError(
@@ -115,17 +125,11 @@ def status_error(
             category=Category.CONFIG,
             hint="set a key that is valid there and may use this model; `nika providers --check` tries it",
         )
-    if status == 402 or code in ("insufficient_quota", "billing_error"):
-        return TaskError(
-            f"{provider} says that the account's credit or quota is used up{said}",
-            category=Category.CONFIG,
-            hint="see the billing page of the account",
-        )
     if status == 407:
         return TaskError(
             f"the proxy before {provider} wants a user and password{said}",
             category=Category.CONFIG,
-            hint="write them into the proxy's variable: HTTPS_PROXY=http://user:password@proxy:port",
+            hint=_PROXY_USER,
         )
     if status == 429:
         return TaskError(
@@ -152,7 +156,8 @@ def status_error(
             hint="fix `model`; `nika providers --check` lists the models",
         )
     if status in (404, 405) or 300 <= status < 400:
-        place = f"; it is at {headers.get('location')}" if headers.get("location") else ""
+        location = clean((headers.get("location") or "").partition("?")[0], secrets)
+        place = f"; it is at {location}" if location else ""
         return TaskError(
             f"{provider} has nothing at this address{said}{place}",
             category=Category.CONFIG,
@@ -199,6 +204,13 @@ def transport_error(
             retriable=False,
             hint="SSL_CERT_FILE names the authorities to trust; a server without TLS has an address with http://",
         )
+    if "ProxyError" in names and reason.startswith("407"):
+        return TaskError(
+            f"the proxy before {provider}{where} wants a user and password: {reason}",
+            category=Category.CONFIG,
+            usage=NOTHING,
+            hint=_PROXY_USER,
+        )
     if names & {"LocalProtocolError", "InvalidURL", "UnsupportedProtocol", "UnicodeEncodeError"}:
         return TaskError(
             f"no request can be sent to {provider}{where}: {reason}",
@@ -220,20 +232,20 @@ def transport_error(
             usage=NOTHING,
             hint="check that the server runs and that its address, and the proxy in the environment, are right",
         )
+    if names & {"DecodingError", "JSONDecodeError", "UnicodeDecodeError"}:
+        return TaskError(
+            f"{provider}{where} sent an answer that cannot be read: {reason}",
+            category=Category.PROVIDER,
+            usage=usage,
+            retriable=False,
+            hint="check that the address is that of a model server, and what a proxy before it does to answers",
+        )
     if names & {"TransportError", "HTTPError", "APIConnectionError", "ConnectionError", "StreamError"}:
         return TaskError(
             f"the connection to {provider}{where} broke: {reason}",
             category=Category.NETWORK,
             usage=usage,
             retriable=retriable,
-        )
-    if names & {"DecodingError", "JSONDecodeError", "UnicodeDecodeError"}:
-        return TaskError(
-            f"{provider}{where} sent an answer that cannot be read: {reason}",
-            category=Category.PROVIDER,
-            usage=usage,
-            retriable=retriable,
-            hint="check that the address is that of a model server",
         )
     return None
 
@@ -279,6 +291,12 @@ def truncated_error(provider: str, *, usage: Usage | None = None, said: str = ""
     )
 
 
+def refusal_behind(error: BaseException) -> Any:
+    """Return the response that is an error, if an exception came up while its body was read; else None."""
+    found = (getattr(link, "response", None) for link in _chain(error))
+    return next((each for each in found if (getattr(each, "status_code", None) or 0) >= 300), None)
+
+
 def _chain(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -292,7 +310,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _reason(error: BaseException) -> str:
     """Return the innermost message that is not empty, or the system's own for an error number."""
     texts = [_text(link) for link in _chain(error) if not isinstance(link, asyncio.CancelledError)]
-    return next((text for text in reversed(texts) if text), type(error).__name__)
+    said = next((text for text in reversed(texts) if text), type(error).__name__)
+    return re.sub(r"bytearray\(b(.*)\)", r"\1", said)  # h11's way to show what a server sent
 
 
 def _text(error: BaseException) -> str:

@@ -37,6 +37,7 @@ _STOPS: Final[Mapping[str, str]] = {
 _NO_WORD: Final = (None, "", "null", "none", "None")  # some servers write it as a text in the pieces before the end
 _GOOD: Final = ("end", "toolUse")
 _UNREADABLE: Final = BatchReply(error="its line in the result of the batch cannot be read")
+_PART: Final = frozenset({"type", "text", "value", "refusal", "content"})  # of what is a part of a content
 _FIELDS: Final = frozenset(  # of a message; what else is in it is a vendor's state
     {"role", "content", "tool_calls", "function_call", "refusal", "name", "annotations", "audio", "images", "citations"}
 )
@@ -44,7 +45,7 @@ _FIELDS: Final = frozenset(  # of a message; what else is in it is a vendor's st
 
 def stop_reason(word: str) -> str:
     """Return what the kernel calls a server's word for the end of a reply; an unknown word stays as it is."""
-    return _STOPS.get(word.lower(), word)
+    return _STOPS.get(word.strip().lower(), word)
 
 
 def content_text(content: Any) -> str:
@@ -52,6 +53,8 @@ def content_text(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, Mapping):
+        if content and not content.keys() & _PART:  # JSON, already read
+            return json.dumps(content, ensure_ascii=False)
         if content.get("type", "text") not in ("text", "output_text", "text_delta", "refusal"):
             return ""
         return content_text(content.get("text", content.get("value", content.get("refusal", content.get("content")))))
@@ -69,6 +72,7 @@ class Reply:
         usage: what it has used, if the server has said so.
         billed: what it cost, in US dollars, if the server has said so.
         refused: whether the model refuses to answer.
+        begun: whether any event so far belongs to a reply; True if nobody can tell.
         calls: the tool calls.
         state: what the vendor sent beside text and calls, and wants back with the next request.
         stops: the server's own words for the end that no other server has, to the kernel's.
@@ -82,6 +86,7 @@ class Reply:
         self.usage: Usage | None = None
         self.billed: Decimal | None = None
         self.refused = False
+        self.begun = True
         self.calls = CallAssembler(len(request.messages))
         self.state: dict[str, Any] = {}
 
@@ -122,20 +127,27 @@ class ChatReply(Reply):
     """A reply in the format of chat completions, which most servers speak: in chunks, or whole."""
 
     _choices: ClassVar[str] = "choices"
+    _parts_of_reply: ClassVar[frozenset[str]] = frozenset({"choices", "usage"})
 
     def __init__(self, request: ModelRequest) -> None:
         super().__init__(request)
         self._said = False
+        self.begun = False
+
+    def _begin(self, event: Mapping[str, Any]) -> None:
+        self.begun = not self._parts_of_reply.isdisjoint(event)
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a chunk, or a whole completion, and return the text in it."""
+        if not self.begun:
+            self._begin(event)
         self.model = str(event.get("model") or self.model)
         vendor = event.get("x_groq")
         self.used(vendor.get("usage") if isinstance(vendor, Mapping) else None)
         choices = event.get(self._choices)
         text = ""
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, Mapping) and choice.get("index") in (None, 0):
+            if isinstance(choice, Mapping) and choice.get("index") in (None, 0, "0"):
                 self.used(choice.get("usage"))
                 text += self._choice(choice)
         self.used(event.get("usage"))
@@ -152,7 +164,10 @@ class ChatReply(Reply):
 
     def message(self, message: Mapping[str, Any]) -> str:
         """Take a message or a piece of one, and return the text in it."""
-        self._said = self._said or bool(message)
+        content, said = message.get("content"), self._said
+        if not said and isinstance(content, int | float) and not isinstance(content, bool):
+            content = json.dumps(content)  # the JSON that was asked for, already read
+        self._said = said or bool(message)
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else [calls] if isinstance(calls, Mapping) else ():
             if isinstance(call, Mapping):
@@ -163,7 +178,7 @@ class ChatReply(Reply):
         more = {name: value for name, value in message.items() if name not in _FIELDS and value}
         if more:
             self.state["message"] = merged(self.state.get("message", {}), more)
-        content, refusal = message.get("content"), content_text(message.get("refusal"))
+        refusal = content_text(message.get("refusal"))
         self._keep_parts(content)
         self.refused = self.refused or bool(refusal)
         return content_text(content) + refusal

@@ -6,56 +6,33 @@ import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import Usage
-from nika_core.plugin.provider import Chunk, ClientNotice, Finished, Health, ModelRequest, TextDelta
+from nika_core.plugin.provider import Chunk, Health, ModelRequest
 from nika_core.toolbox.http1_transport import transport_options
+from nika_core.toolbox.providers.chunks import StreamedReply, chunks_of
 from nika_core.toolbox.providers.client import ClientBase
 from nika_core.toolbox.providers.configuration import check_address, check_key
-from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body, sentence_in
-from nika_core.toolbox.providers.events import TextJoiner, UnreadableReplyError, json_lines, read_events
+from nika_core.toolbox.providers.error_body import ErrorBody, error_in, read_error_body
+from nika_core.toolbox.providers.events import UnreadableReplyError, json_lines, read_events
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
+    refusal_behind,
     status_error,
     transport_error,
-    truncated_error,
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import FieldRefusals, RefusedAnswerError, ServerError
 from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
-from nika_core.values import replace
 
 T = TypeVar("T")
 _LARGEST_REASON: Final = 256 * 1024  # bytes of an error's body
-
-
-class StreamedReply(Protocol):
-    """Collects the events of one reply.
-
-    Attributes:
-        usage: what the reply has used so far, if the server has said so.
-        complete: whether the reply has ended; a stream that stops before that is an error.
-    """
-
-    usage: Usage | None
-
-    @property
-    def complete(self) -> bool:  # an attribute, described above
-        ...
-
-    def add(self, event: Any) -> str:
-        """Take an event and return the text in it."""
-        ...
-
-    def finished(self) -> Finished:
-        """Return the reply's end. Only called if it is complete."""
-        ...
 
 
 class ServerClient(ClientBase):
@@ -70,6 +47,7 @@ class ServerClient(ClientBase):
         key_variable: the environment variable with the key.
         connect_timeout: seconds until a connection must be open.
         read_timeout: seconds without a byte after which an answer is given up; a task's timeout is usually shorter.
+        end_timeout: seconds for what may follow the end of a reply: its usage, the end of the connection.
         max_connections: how many requests may run at once.
         address, key: as the environment has them.
     """
@@ -79,6 +57,7 @@ class ServerClient(ClientBase):
     key_variable: str = ""
     connect_timeout: float = 10.0
     read_timeout: float = 300.0
+    end_timeout: float = 5.0
     max_connections: int = 100
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -112,6 +91,8 @@ class ServerClient(ClientBase):
         """Read an exception of the SDK: the body of its `response` if it has one."""
         status = getattr(error, "status_code", None)
         response = getattr(error, "response", None)
+        if status is None and response is None and (refusal := refusal_behind(error)) is not None:
+            return ServerError("", refusal.status_code, None, refusal.headers)  # an error whose body cannot be read
         try:
             said = read_error_body(response.content)  # type: ignore[union-attr]  # an SDK's, None where there is none
         except Exception:  # no response, or one that nobody has read
@@ -145,57 +126,13 @@ class ServerClient(ClientBase):
                 self._connection = await self.connect()
             return self._connection
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+    def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
         """Call the model. Yield text as it comes, then `Finished`. Raise TaskError."""
-        reply = self.new_reply(request)
-        joiner = TextJoiner()
-        shown, count, last = False, 0, None
-        try:
-            events = await self.send(request)
-            try:
-                for message in self._refusals.take_notices():
-                    yield ClientNotice(message)
-                async for event in events:
-                    count, last = count + 1, event
-                    said = error_in(event) if isinstance(event, dict | Mapping) else None
-                    if said is not None:
-                        raise self.error_in_reply(said, model=request.model, usage=reply.usage, first=count == 1)
-                    text = joiner.add(reply.add(event))
-                    shown = shown or bool(text)
-                    if text or count == 1:  # an empty one says that the reply has begun: it is not free any more
-                        yield TextDelta(text)
-            finally:
-                await _close(events)
-        except (TaskError, asyncio.CancelledError, GeneratorExit) as error:
-            if isinstance(error, TaskError):
-                error.usage = error.usage or reply.usage
-                error.retriable = False if shown else error.retriable
-            raise
-        except Exception as error:
-            raise self.error(error, model=request.model, usage=reply.usage, shown=shown) from error
-        if not reply.complete:  # SDKs take a stream that was cut for an answer
-            whole = isinstance(events, ReplyEvents) and events.whole
-            raise self._no_end(reply, last if count == 1 else None, shown=shown, whole=whole)
-        rest = joiner.finish()
-        if rest:
-            yield TextDelta(rest)
-        finished = reply.finished()
-        if finished.rates is None and isinstance(events, ReplyEvents):
-            finished = replace(finished, rates=events.rates)
-        yield finished
+        return chunks_of(self, request)
 
-    def _no_end(self, reply: StreamedReply, only: Any, *, shown: bool, whole: bool) -> TaskError:
-        """Return the error for a reply without an end.
-
-        Args:
-            only: what came, if that was one object.
-            whole: whether it was sent as such: what it says was used has been paid for.
-        """
-        said = "" if shown else clean(sentence_in(only), self.secrets)
-        failure = truncated_error(self.provider, usage=reply.usage, said=said)
-        if said or (whole and reply.usage is not None and reply.usage.output_tokens):
-            failure.category, failure.retriable = Category.PROVIDER, False
-        return failure
+    def take_notices(self) -> list[str]:
+        """Return what the user is to be told and has not been told yet."""
+        return self._refusals.take_notices()
 
     async def events(self, response: Any, request: ModelRequest) -> ReplyEvents:
         """Return the JSON objects of a response whose body is not read yet; see `read_events`.
@@ -207,6 +144,9 @@ class ServerClient(ClientBase):
             refusal = await self._read_refusal(response)
             raise self.server_error(refusal.details, model=request.model) from refusal
         kind = str(response.headers.get("content-type") or "")
+        encoding = str(response.headers.get("content-encoding") or "identity")
+        if encoding.lower() != "identity":
+            kind = f"{kind}, encoded as {encoding}"
 
         def error_of(error: UnreadableReplyError) -> TaskError:
             return unreadable_error(self.provider, error, kind=kind, secrets=self.secrets)

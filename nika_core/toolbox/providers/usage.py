@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from nika_core.model.usage import Usage
+
+_MOST: Final = 1e8  # tokens; no call takes that many
 
 
 def read_usage(told: Any, before: Usage | None = None) -> Usage:
@@ -38,6 +40,9 @@ def read_usage(told: Any, before: Usage | None = None) -> Usage:
         earlier = Usage() if inside else known  # what was said of the cache before is not said again
         prompt += earlier.cached_tokens if beside_read is None else beside_read
         prompt += earlier.cache_write_tokens if beside_written is None else beside_written
+    beside = (read or 0) + (written or 0)
+    if prompt and beside > prompt:  # then it cannot be a part of it
+        prompt += beside
     return Usage(
         input_tokens=_prompt(prompt, answer, total) or known.input_tokens,
         output_tokens=_answer(told, prompt, answer, total) or known.output_tokens,
@@ -73,6 +78,6 @@ def _count(told: Mapping[str, Any], *names: str) -> int | None:
         value = told.get(name)
         if isinstance(value, str):
             value = int(value) if value.isascii() and value.isdigit() else None
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST:
             return int(value)
     return None

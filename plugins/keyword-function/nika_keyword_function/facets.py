@@ -31,6 +31,7 @@ from nika_core.plugin import (
     codes,
 )
 from nika_core.toolbox.paths import path_within
+from nika_keyword_function.preloading import COMMENT, misspelt
 from nika_keyword_function.reference import HOW, NODE_SUFFIXES, Reference, parse
 from nika_keyword_function.source import Function, read, read_node, why_unreadable
 
@@ -119,6 +120,15 @@ class FunctionFacets(Facets):
         path = self._check_file(payload, report, reference)
         if path is None:
             return None
+        comment = misspelt(path)
+        if comment is not None:
+            report(
+                f"{reference.where} has the comment '{comment[:80]}', which says nothing to Nika",
+                payload.at("reference"),
+                code=codes.BAD_PAYLOAD,
+                hint=f"write `{COMMENT}`, or remove it",
+                severity=Severity.WARNING,
+            )
         try:
             module = read(path)
         except SyntaxError as error:

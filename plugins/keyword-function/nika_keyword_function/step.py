@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, codes
 from nika_core.toolbox.process import ProcessResult, run
+from nika_keyword_function.preloading import preload_of
 from nika_keyword_function.reference import HOW, Reference, parse
+from nika_keyword_function.servers import server_for
 from nika_keyword_function.source import why_unreadable
 
 _HERE: Final = Path(__file__).parent
@@ -22,7 +24,10 @@ _STRIPS_TYPES_UNASKED: Final = (23, 6)
 
 
 class FunctionStep:
-    """One worker process for each call; it ends with the call, whatever the function does."""
+    """One worker process for each call; it ends with the call, whatever the function does.
+
+    On Linux it is forked from one that has already started Python.
+    """
 
     def __init__(self) -> None:
         self._node_version: tuple[int, ...] | None = None
@@ -46,18 +51,25 @@ class FunctionStep:
             "beside": str(path.parent) if path else "",
             "name": reference.name,
             "folder": str(context.folder.absolute()),
-            "args": args,
         }
+        worker = await self._worker(reference, context)
+        environment = _environment(context)
+        server = None
+        if reference.kind != "node":
+            source = path or reference.path(context.folder)
+            preload = preload_of(source) if source else None
+            server = await server_for(context, worker, environment, request, preload)
         ended = await run(
-            await self._worker(reference, context),
+            worker,
             run_id=context.run_id,
             cwd=context.folder,
-            env={**_environment(context), "NIKA_TASK_KEY": context.key},
+            env={**environment, **context.task_env},
             keep=context.max_output,
-            stdin=_encoded(request),
+            stdin=_encoded({**request, "args": args}),
             show=context.emit_text,
             on_output=context.heartbeat,
             keep_channel=context.max_output + _HEAD_BYTES,
+            server=server,
         )
         if ended.left_behind:
             context.notice("the function had left processes running in the background; they were ended with it")

@@ -2,6 +2,9 @@
 
 The request comes on stdin, as JSON; the answer goes through the descriptor that NIKA_CHANNEL names: a line of JSON, and
 after it the value, if there is one. Whatever the function prints, closes or forks does not disturb it.
+
+With the path of `forking` and a JSON object as arguments it is a fork server: each call is a process forked from it.
+The object is empty, or the part of a request that says which file to load before that.
 """
 
 from __future__ import annotations
@@ -58,7 +61,9 @@ def _leave() -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Answer the one request."""
+    """Answer the one request; as a fork server, let forked processes answer one each."""
+    if len(sys.argv) > 1:
+        _serve(sys.argv[1], json.loads(sys.argv[2]))
     channel = Channel()
     with open(0, "rb", closefd=False) as stdin:
         request = json.loads(stdin.read())
@@ -80,8 +85,7 @@ def _call(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         raise
     except BaseException as error:
         raise _raised(error, "import") from error
-    # Loaded last, and under a name of its own: the function's modules must neither see it nor hide it.
-    fitting = _load_file("nika_function_arguments", __file__.removesuffix("worker.py") + "arguments.py")
+    fitting = _fitting or _load_own("arguments.py")  # last: the function's modules must not be hidden by it
     try:
         arguments = fitting.fitted(function, request["args"])
     except fitting.BadArgumentError as error:
@@ -101,14 +105,67 @@ async def _awaited(result: Any) -> Any:
     return await result
 
 
-def _find(request: dict[str, Any]) -> Any:
+_fitting: ModuleType | None = None  # in a fork server
+_borrowed: set[str] = set()  # modules that only `_fitting` has imported
+_preloaded: ModuleType | None = None
+
+
+def _serve(forking_path: str, preload: dict[str, Any]) -> None:
+    """Return in a forked process for each call."""
+    global _fitting, _borrowed, _preloaded
+    forking = _load_own(forking_path)
+    known = set(sys.modules)
+    _fitting = _load_own("arguments.py")
+    _borrowed = set(sys.modules) - known
+    watched: list[tuple[str, int, int]] = []
+    if preload:
+        try:
+            _preloaded = _load(preload)
+            watched = _watched()
+        except BaseException:  # a call that loads it by itself says why
+            forking.refuse("it cannot be imported")
+        if forking.started_threads():
+            forking.refuse("importing it starts threads, which a fork does not have")
+    forking.serve(watched)
+
+
+def _watched() -> list[tuple[str, int, int]]:
+    """Return the files of all loaded modules that are not installed, with what tells whether they have changed."""
+    installed = (os.__file__.removesuffix("os.py"), *(path for path in sys.path if path.endswith("site-packages")))
+    files = {getattr(module, "__file__", None) or "" for module in sys.modules.values()} - {"", __file__}
+    return [
+        (file, status.st_mtime_ns, status.st_size)
+        for file in files
+        if not file.startswith(installed) and os.path.isfile(file) and (status := os.stat(file))  # noqa: PTH113, PTH116
+    ]
+
+
+def _load_own(path: str) -> ModuleType:
+    """Load a file of Nika's; the function's modules must neither see it nor be hidden by it."""
+    name = "nika_function_" + os.path.basename(path)  # noqa: PTH119 - pathlib takes long to import
+    module = _load_file(name, os.path.join(os.path.dirname(__file__), path))  # noqa: PTH118, PTH120
+    del sys.modules[name]
+    return module
+
+
+def _load(request: dict[str, Any]) -> ModuleType:
+    """Return the function's module."""
     sys.path.insert(0, request["folder"])
     sys.argv = [request["where"]]
     if request["kind"] == "file":
         sys.path.insert(0, request["beside"])
-        module = _load_file(_module_name(request["stem"]), request["path"])
-    else:
-        module = _load_module(request["where"])
+    for name in _borrowed:  # what has such a name beside the function is the function's, as without a fork server
+        top = name.partition(".")[0]
+        for folder in sys.path[:2] if request["kind"] == "file" else sys.path[:1]:
+            if os.path.exists(f"{folder}/{top}.py") or os.path.isdir(f"{folder}/{top}"):  # noqa: PTH110, PTH112
+                sys.modules.pop(name, None)
+    if request["kind"] == "file":
+        return _load_file(_module_name(request["stem"]), request["path"])
+    return _load_module(request["where"])
+
+
+def _find(request: dict[str, Any]) -> Any:
+    module = _preloaded or _load(request)
     found: Any = module
     for name in request["name"].split("."):
         if not hasattr(found, name):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +12,16 @@ from nika_core.testing import FakePayload, FakeReport, FakeStepContext
 
 
 @pytest.fixture
-def make_context(tmp_path: Path) -> Callable[..., FakeStepContext]:
-    return partial(FakeStepContext.for_processes, tmp_path)
+async def make_context(tmp_path: Path) -> AsyncIterator[Callable[..., FakeStepContext]]:
+    made: list[FakeStepContext] = []
+
+    def make(**attributes: Any) -> FakeStepContext:
+        made.append(FakeStepContext.for_processes(tmp_path, **attributes))
+        return made[-1]
+
+    yield make
+    for context in made:  # as at the end of a run
+        await context.aclose()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Imports httpx2: only the step imports this module, when the client is open and h
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -133,7 +134,7 @@ def _explained(request: Request, error: Exception) -> TaskError | None:
         return TaskError(f"{call}: the body's compression is broken: {error}", retriable=False)
     if isinstance(error, (httpx2.TimeoutException, httpcore2.TimeoutException)):
         return TaskError(f"{call}: no answer in time", category=Category.TIMEOUT)
-    if isinstance(error, httpcore2.ConnectError):
+    if isinstance(error, (httpx2.ConnectError, httpcore2.ConnectError)):
         return TaskError(f"no connection to {host}: {_said(cause or error)}", category=Category.NETWORK)
     if isinstance(error, (httpx2.LocalProtocolError, httpcore2.LocalProtocolError)):
         return TaskError(f"{call} cannot be sent: {error}", category=Category.CONFIG)
@@ -154,4 +155,5 @@ def _cause(error: BaseException) -> OSError | None:
 
 
 def _said(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return re.sub(r"bytearray\(b(.*)\)", r"\1", said)  # h11's way to show what a server sent

@@ -44,8 +44,8 @@ class Request:
         return frozenset(name for name, _ in self.headers)
 
 
-def build(payload: JsonObject, idempotency_key: str) -> Request:
-    """Return the request that `payload` describes. Raise TaskError."""
+def build(payload: JsonObject, idempotency_key: str, traceparent: str = "") -> Request:
+    """Return the request that `payload` describes, with the trace that it belongs to. Raise TaskError."""
     url = payload.get("url")
     if not isinstance(url, str):
         raise wrong("url", "is a text")
@@ -61,6 +61,8 @@ def build(payload: JsonObject, idempotency_key: str) -> Request:
         headers.setdefault("content-type", content_type)
     if payload.get("idempotencyKey") is True:
         headers.setdefault("idempotency-key", idempotency_key)
+    if traceparent:
+        headers.setdefault("traceparent", traceparent)
     headers.setdefault("accept", "*/*")
     headers.setdefault("user-agent", "nika/5")
     return Request(method, _with_query(url, payload.get("query")), tuple(headers.items()), body)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import codecs as text_codecs
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,14 @@ _TEXT: Final = re.compile(
     r"(?:javascript|ecmascript|ndjson|jsonl|www-form-urlencoded|toml|sql|graphql)\b",
     re.IGNORECASE,
 )
+_MARKS: Final = (  # UTF-32's begins with UTF-16's
+    (text_codecs.BOM_UTF8, "utf-8-sig"),
+    (text_codecs.BOM_UTF32_LE, "utf-32"),
+    (text_codecs.BOM_UTF32_BE, "utf-32"),
+    (text_codecs.BOM_UTF16_LE, "utf-16"),
+    (text_codecs.BOM_UTF16_BE, "utf-16"),
+)
+_GZIP: Final = b"\x1f\x8b\x08"
 _LENGTH: Final = re.compile(r"[0-9]{1,18}\Z")
 _EXCERPT: Final = 200  # characters of a body in an error's message
 
@@ -70,13 +79,18 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 def decode(body: Body, content_type: str) -> str | None:
     """Return the body as text, or None if it is not text."""
+    if body.data.startswith(_GZIP):
+        return None  # a compressed file, whatever type the server gives it
     named = _CHARSET.search(content_type)
     charset = _known(named.group(1)) if named else None
     if charset is None and not _TEXT.match(content_type.strip()):
         return _guess(body)
     # A byte order mark says more than a header that many servers add by rote.
-    if body.data.startswith(text_codecs.BOM_UTF8):
-        charset = "utf-8-sig"
+    marked = next((name for mark, name in _MARKS if body.data.startswith(mark)), None)
+    if marked is not None:
+        charset = marked
+    elif charset in ("utf-16", "utf-32"):
+        charset += "-le"  # as browsers read it
     try:
         return _decoded(body, charset or "utf-8", "replace")
     except (UnicodeError, LookupError):  # a codec that is not a charset: idna, undefined
@@ -167,6 +181,10 @@ def failure(
     if isinstance(result, Mapping) and not result.get("encoding"):
         text = str(result.get("body", ""))
     excerpt = " ".join(text.split())
+    if excerpt.startswith("<") or (len(excerpt) > _EXCERPT and excerpt.startswith(("{", "["))):
+        from nika_core.toolbox.providers import read_error_body
+
+        excerpt = " ".join(read_error_body(text).message.split()) or excerpt  # its reason may stand far below
     shown = excerpt if len(excerpt) <= _EXCERPT else excerpt[: _EXCERPT - 1] + "…"
     category, retriable = _category(status)
     hint = None
@@ -208,8 +226,11 @@ def retry_after(text: str | None, now: float) -> float | None:
     if not text:
         return None
     text = text.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:10])
+    try:
+        seconds = float(text)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    except ValueError:
+        pass
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, TypeError, OverflowError):

@@ -19,7 +19,7 @@ class HttpStep:
 
     async def run(self, payload: JsonObject, context: StepContext) -> StepOutput:
         """Send the request, read the answer and judge its status. Raises TaskError."""
-        request = requests.build(payload, context.key)
+        request = requests.build(payload, context.key, context.traceparent)
         expected = requests.statuses(payload.get("expectStatus"))
         full = payload.get("response") == "full"
         guard = _guard(context)

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from nika_core.plugin import Json, Placeholder, Template, TemplateValueError, codes, shorten
+from nika_core.toolbox.network import LINK_LOCAL_HINT
 
 _NEVER_IN_A_URL: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -173,7 +174,7 @@ def _why_not_an_authority(authority: str, hint: str) -> UrlProblem | None:
         if not closed or (after and not after.startswith(":")):
             return UrlProblem(f"'{_short(authority)}' is not a host", "an IPv6 address stands in [ ]")
         if "%" in address:
-            return UrlProblem("the url has an address with a zone", "leave out the % and what follows it")
+            return UrlProblem("the url has an address with a zone, which http does not call", LINK_LOCAL_HINT)
         host, port = address, after[1:]
     else:
         host, _, port = authority.partition(":")

@@ -40,8 +40,11 @@ HOSTILE = words(
 @pytest.mark.parametrize("url", [*HOSTILE, "http://127.0.0.1\t/", " http://127.0.0.1/", "http://127.0.0.1/\n", ""])
 async def test_no_hostile_url_opens_a_connection(context: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
-    backend = "httpcore2._backends.anyio.anyio.connect_tcp"
-    monkeypatch.setattr(backend, lambda *args, **kwargs: opened.append((args, kwargs)))
+    for connect in (
+        "asyncio.base_events.BaseEventLoop.create_connection",
+        "httpcore2._backends.anyio.anyio.connect_tcp",
+    ):
+        monkeypatch.setattr(connect, lambda *args, **kwargs: opened.append((args, kwargs)))
     with pytest.raises(TaskError) as caught:
         await HttpStep().run({"url": url}, context)
     assert opened == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nika_keyword_http.response import retry_after
 from nika_keyword_http.step import HttpStep
 
 from nika_core.errors import Category, TaskError
@@ -38,6 +39,11 @@ async def call(context: Any, folder: Path, answer: Mapping[str, Any], **payload:
         ({"text": "ü", "headers": {"content-type": "text/plain; charset=klingon"}}, "ü"),
         ({"text": "abc", "headers": {"content-type": "text/plain; charset=base64"}}, "abc"),
         ({"text": "abc", "pieces": 1}, "abc"),
+        ({"chunks": [{"hex": "fffe7b007d00"}], "headers": {"content-type": "application/json"}}, "{}"),
+        ({"chunks": [{"hex": "fffe00007b0000007d000000"}], "headers": {"content-type": "text/plain"}}, "{}"),
+        ({"chunks": [{"hex": "fc006200"}], "headers": {"content-type": "text/plain; charset=utf-16"}}, "üb"),
+        ({"chunks": [{"hex": "1f8b0800"}], "headers": {"content-type": "text/plain"}}, "H4sIAA=="),
+        ({"chunks": [{"hex": "fffe00"}], "headers": {"content-type": "audio/mpeg"}}, "//4A"),
     ],
 )
 async def test_what_can_be_read_is_read(context: Any, tmp_path: Path, answer: Any, output: str) -> None:
@@ -68,6 +74,16 @@ async def test_what_can_be_read_is_read(context: Any, tmp_path: Path, answer: An
         ({"status": 503, "chunks": ["too busy"], "then": "hang"}, Category.EXECUTION, "answered 503"),
         ({"status": 503, "chunks": ["too busy"], "then": "hang"}, Category.EXECUTION, "too busy"),
         ({"status": 429, "text": "abc", "then": "close"}, Category.RATE_LIMIT, "answered 429"),
+        (
+            {"status": 502, "text": f"<html><head><style>{'p {}' * 200}</style></head><body>no worker</body></html>"},
+            Category.EXECUTION,
+            "expected 2xx: no worker",
+        ),
+        (
+            {"status": 422, "json": {"input": "x" * 300, "detail": [{"loc": ["a"], "msg": "too long"}]}},
+            Category.EXECUTION,
+            "expected 2xx: a: too long",
+        ),
     ],
 )
 async def test_no_odd_answer_is_taken_for_a_good_one(
@@ -78,3 +94,10 @@ async def test_no_odd_answer_is_taken_for_a_good_one(
         await call(context, tmp_path, answer, followRedirects=True)
     assert said in caught.value.message
     assert caught.value.category is category
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("1.5", 1.5), ("7", 7.0), ("-5", 0.0), ("inf", None), ("nan", None), ("soon", None)]
+)
+def test_a_time_to_wait_is_a_number_of_seconds(value: str, seconds: float | None) -> None:
+    assert retry_after(value, 0.0) == seconds

@@ -73,3 +73,15 @@ def test_of_a_request_that_cannot_be_sent_nothing_can_be_said() -> None:
 
 def test_of_a_request_that_follows_redirects_nothing_can_be_said() -> None:
     assert described(url="https://a.example/", followRedirects=True) == {}
+
+
+def test_a_traced_request_names_its_trace_unless_the_workflow_names_one() -> None:
+    traced = build({"url": "https://example.org"}, "", "00-trace")
+    own = build({"url": "https://example.org", "headers": {"Traceparent": "00-own"}}, "", "00-trace")
+    untraced = build({"url": "https://example.org"}, "")
+
+    assert [dict(request.headers).get("traceparent") for request in (traced, own, untraced)] == [
+        "00-trace",
+        "00-own",
+        None,
+    ]

@@ -34,7 +34,9 @@ class Asking:
         call, context = self._call, self._context
         for _ in range(_MAX_ROUNDS):
             try:
-                return await session.call(call.tool, call.arguments, context.progress, context.key, self._answer)
+                return await session.call(
+                    call.tool, call.arguments, context.progress, context.key, self._answer, context.traceparent
+                )
             except module.PagesRequiredError as error:
                 if not error.pages:
                     raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
@@ -47,18 +48,21 @@ class PendingCall:
     def __init__(self, key: str) -> None:
         self.key = key
         self._number = 0  # of what was asked
-        self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
+        self._asked: deque[_Asked] = deque()
         self._open: set[_Asked] = set()
-        self._interrupted = asyncio.Event()
+        self._interrupted = False
+        self._news = asyncio.Event()
 
     def put(self, asked: _Asked) -> None:
         """The server asks this in the call."""
         self._open.add(asked)
-        self._asked.put_nowait(asked)
+        self._asked.append(asked)
+        self._news.set()
 
     def interrupt(self) -> None:
         """Cancel it; it is made again."""
-        self._interrupted.set()
+        self._interrupted = True
+        self._news.set()
 
     async def run(self, send: Callable[[], Awaitable[Any]], ask: Ask | None) -> Any:
         """Return the result of the call. Raise InterruptedCallError, or what `send` or `ask` raises.
@@ -72,24 +76,22 @@ class PendingCall:
             sending = asyncio.ensure_future(send())
         finally:
             _current.reset(token)
-        interrupted = asyncio.ensure_future(self._interrupted.wait())
+        sending.add_done_callback(lambda _: self._news.set())
         try:
             while True:
-                asking = asyncio.ensure_future(self._asked.get())
-                try:
-                    await asyncio.wait((sending, asking, interrupted), return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    asking.cancel()
                 if sending.done():
                     return sending.result()
-                if interrupted.done():
+                if self._interrupted:
                     raise InterruptedCallError
-                if asking.done():
-                    await self._answer(asking.result(), ask)
+                if self._asked:
+                    await self._answer(self._asked.popleft(), ask)
+                else:
+                    self._news.clear()
+                    await self._news.wait()
         finally:
-            interrupted.cancel()
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)  # the server is told first that the call is over
+            if not sending.done():
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)  # the server is told first that the call is over
             for asked in self._open:
                 asked.refuse(_ENDED)
 

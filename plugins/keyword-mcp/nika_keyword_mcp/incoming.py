@@ -15,7 +15,7 @@ class Incoming:
     def __init__(self) -> None:
         self._waiting: dict[int | str, str] = {}  # the method of each request
         self._begun = ""  # lines of a message that is spread over several
-        self._orphans: list[JsonRpc] = []  # errors that name no request
+        self._orphans: list[JsonRpc] = []  # answers that name no request
 
     def sent(self, message: JsonRpc) -> None:
         """Note what is sent to the server."""
@@ -53,7 +53,7 @@ class Incoming:
 
     def _answers(self, message: JsonRpc) -> list[JsonRpc]:
         request = wire.id_of(message)
-        if request is None and message.get("error") is not None:
+        if request is None and (message.get("error") is not None or ("jsonrpc" in message and "result" in message)):
             self._orphans.append(message)
             return []
         method = self._waiting.get(request) if request is not None else None
@@ -66,7 +66,7 @@ class Incoming:
         return message
 
     def _unnamed(self) -> list[JsonRpc]:
-        """Errors without an id answer the requests that are left once nothing else can."""
+        """Answers without an id answer the requests that are left once nothing else can."""
         if not self._orphans or len(self._waiting) > len(self._orphans):
             return []
         pairs = list(zip(list(self._waiting.items()), self._orphans, strict=False))

@@ -22,7 +22,7 @@ from nika_core.plugin import Category, TaskError, is_folder
 from nika_core.toolbox.process import RunningProcess, open_process
 from nika_keyword_mcp.incoming import Incoming, as_sent
 from nika_keyword_mcp.servers import Server
-from nika_keyword_mcp.wire import MAX_MESSAGE
+from nika_keyword_mcp.wire import LARGEST_UNENDED, MAX_MESSAGE, is_json
 
 INHERITED: Final = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -123,12 +123,15 @@ async def _read(child: Child, to_session: Any) -> None:
     try:
         while chunk := await child.process.stdout.read(_CHUNK):
             buffer += chunk
-            if b"\n" not in chunk:
+            if b"\n" not in chunk and not _is_whole(buffer):
                 if len(buffer) > MAX_MESSAGE:
                     child.fault = f"sent a line of more than {MAX_MESSAGE // 1024 // 1024} MiB"
                     return
                 continue
             *lines, rest = bytes(buffer).split(b"\n")
+            if _is_whole(rest):
+                lines.append(rest)
+                rest = b""
             buffer = bytearray(rest)
             for line in lines:
                 if line.strip():
@@ -141,6 +144,12 @@ async def _read(child: Child, to_session: Any) -> None:
     finally:
         child.ended.set()
         to_session.close()
+
+
+def _is_whole(line: bytes | bytearray) -> bool:
+    """Return whether a line that has not ended is a whole message: some servers never end it, or with a CR."""
+    end = line[-2:].rstrip(b"\r")[-1:]
+    return end in (b"}", b"]") and len(line) <= LARGEST_UNENDED and is_json(line.decode("utf-8", "replace"))
 
 
 async def _watch(child: Child, to_session: Any) -> None:

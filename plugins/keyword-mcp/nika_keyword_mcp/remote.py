@@ -28,6 +28,7 @@ from nika_keyword_mcp.wire import Failure, JsonRpc
 _CONNECT_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 2.0  # for the server to confirm the end of a session
 _MAX_REASON: Final = 65_536  # bytes of a refusal that are read
+_ALIVE: Final = ("ping", "keep", "heartbeat")  # events that keep a connection open
 _STREAM: Final = "text/event-stream"
 _BROKEN: Final = (httpx2.HTTPError, httpx2.StreamError, httpcore2.NetworkError, httpcore2.ProtocolError, OSError)
 
@@ -155,19 +156,26 @@ def _call_of(body: JsonRpc) -> str | None:
 
 async def _repaired(response: httpx2.Response, asked: int, method: str, call: str | None) -> AsyncIterator[bytes]:
     """The messages of an answer, in either form, up to the answer itself."""
-    resumable = False
+    resumable, junk = False, ""
     try:
         if _is_stream(response):
             async for sent in httpx2.EventSource(response, max_event_size=wire.MAX_MESSAGE):
                 resumable = resumable or bool(sent.id)
-                for message, last in _events(sent.data, asked, method, call):
+                found = _events(sent.data, asked, method, call)
+                if not found and sent.data.strip() and not sent.event.startswith(_ALIVE):
+                    junk = wire.reason_in_text(sent.data)
+                    if sent.event == "error":
+                        yield _event(wire.failed(asked, Failure(f"the server sent an error: {junk}", retriable=False)))
+                        return
+                for message, last in found:
                     yield _event(message, sent)
                     if last:
                         return
                 if not sent.data and (sent.id or sent.retry is not None):
                     yield _event(None, sent)
             if not resumable:  # else the SDK asks for the rest
-                yield _event(wire.failed(asked, _gone("the server ended its answer before the result")))
+                words = f"; it sent: {junk}" if junk else ""
+                yield _event(wire.failed(asked, _gone(f"the server ended its answer before the result{words}")))
             return
         text = await _text(response, wire.MAX_MESSAGE)
         for message, last in _events(text, asked, method, call):
@@ -210,9 +218,18 @@ async def _text(response: httpx2.Response, limit: int) -> str:
     kept = bytearray()
     async for chunk in response.aiter_bytes():
         kept += chunk
-        if len(kept) > limit:
+        if len(kept) > limit or _is_whole(kept):
             break
     return bytes(kept[:limit]).decode("utf-8", "replace")
+
+
+def _is_whole(kept: bytearray) -> bool:
+    """Return whether a body is whole although the connection stays open."""
+    return (
+        kept.endswith((b"}", b"]"))
+        and len(kept) <= wire.LARGEST_UNENDED
+        and wire.is_json(kept.decode("utf-8", "replace"))
+    )
 
 
 def _no_message(response: httpx2.Response, text: str) -> Failure:
@@ -284,6 +301,8 @@ def _gone(reason: str) -> Failure:
 
 def _broken(error: BaseException) -> Failure:
     """What happened to a connection: the system's own error says it best."""
+    if isinstance(error, httpx2.DecodingError):
+        return Failure(f"the server's answer cannot be read: {wire.cut(str(error))}", retriable=False)
     said = ""
     seen: BaseException | None = error
     while seen is not None:

@@ -45,8 +45,8 @@ def value_of(result: Mapping[str, Any], reference: str, output_schema: JsonObjec
     """
     text = text_of(result.get("content"))
     structured: Json = result.get("structuredContent")
-    if result.get("isError"):
-        said = text or (wire.reason_in(structured) if structured is not None else "")
+    if _has_failed(result):
+        said = text or (wire.reason_in(structured) if structured is not None else "") or _said_beside(result)
         raise TaskError(f"{reference}: {said or 'it failed without a word'}")
     if output_schema is None:
         return text if structured is None else structured
@@ -61,6 +61,16 @@ def value_of(result: Mapping[str, Any], reference: str, output_schema: JsonObjec
             f"{reference} returned what does not fit its own output schema: {'; '.join(problems)}", retriable=False
         )
     return structured
+
+
+def _has_failed(result: Mapping[str, Any]) -> bool:
+    told = result.get("isError", result.get("is_error"))
+    return bool(told) and str(told).lower() not in ("false", "0", "no", "null", "none")
+
+
+def _said_beside(result: Mapping[str, Any]) -> str:
+    """Return what a failed result says outside of its content."""
+    return wire.reason_in({name: value for name, value in result.items() if name not in wire.RESULT_FIELDS})
 
 
 def text_of(content: Any) -> str:

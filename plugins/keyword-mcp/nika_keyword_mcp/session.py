@@ -31,7 +31,8 @@ from nika_keyword_mcp.servers import Server, nearest
 from nika_keyword_mcp.shared_client import SharedClient
 
 # The SDK logs what a session's end cuts off; without a handler of the application's, Python would print that.
-logging.getLogger("mcp").addHandler(logging.NullHandler())
+for _name in ("mcp", "client"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 _MAX_TOOLS: Final = 10_000
 _SHARE: Final = 0.95  # of an attempt's time: its end would not say what it waited for
 
@@ -123,6 +124,7 @@ class Session:
         on_progress: Callable[[float, float | None, str], None],
         key: str = "",
         ask: Ask | None = None,
+        traceparent: str = "",
     ) -> Mapping[str, Any]:
         """Call a tool; return its result as the server sent it.
 
@@ -131,6 +133,7 @@ class Session:
         Args:
             key: tells the call from others; the server is given it, too, to recognise a call that is made again.
             ask: answers what the server asks in the call.
+            traceparent: names the task's attempt in the run's trace; "": nobody traces the run.
         """
 
         async def progressed(progress: float, total: float | None, message: str | None) -> None:
@@ -138,8 +141,8 @@ class Session:
                 on_progress(progress, total, message or "")
 
         def send() -> Awaitable[Any]:
-            meta: Any = {wire.KEY: key} if key else None
-            return self._client.call_tool(name, dict(arguments), progress_callback=progressed, meta=meta)
+            meta: Any = {word: text for word, text in ((wire.KEY, key), ("traceparent", traceparent)) if text}
+            return self._client.call_tool(name, dict(arguments), progress_callback=progressed, meta=meta or None)
 
         try:
             with self._under_way():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nika_core.plugin import Category, Json, JsonObject, StepContext, TaskError, codes, fields, import_in_thread
@@ -77,8 +77,23 @@ async def in_session(name: str, context: StepContext, use: Callable[[Session], A
         return await use(await connection.session(left()))
 
 
+@asynccontextmanager
+async def _known() -> AsyncIterator[dict[Any, Connection]]:
+    yield {}
+
+
 async def _connection(name: str, context: StepContext) -> Connection:
-    found = servers.find(name, context.sections.get(servers.SECTION), context.folder)
+    """Return the run's connection to a server, whose declaration is read for its first call. Raise TaskError."""
+    known = await context.resource("mcp:known", _known)
+    section = context.sections.get(servers.SECTION)
+    key = (name, str(context.folder), repr(section), tuple(context.env.items()))
+    if key not in known:
+        known[key] = await _declared_connection(name, section, context)
+    return known[key]
+
+
+async def _declared_connection(name: str, section: Json, context: StepContext) -> Connection:
+    found = servers.find(name, section, context.folder)
     secrets = {secret: await context.fetch_secret(secret) for secret in servers.secret_names(found)}
     server = servers.filled(found, context.environ, secrets)
     module: Any = await import_in_thread("nika_keyword_mcp.session")

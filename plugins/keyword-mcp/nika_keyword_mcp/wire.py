@@ -16,8 +16,12 @@ from typing import Any, Final
 from nika_core.plugin import Category, shorten
 
 MAX_MESSAGE: Final = 64 * 1024 * 1024  # bytes of one message; more is not a message but a fault
+LARGEST_UNENDED: Final = 1024 * 1024  # bytes of a message whose end is looked for where none is told
 ELICIT: Final = "elicitation/create"
 KEY: Final = "nika/idempotencyKey"  # in `_meta` of a call of a tool
+RESULT_FIELDS: Final = frozenset(  # of the result of a call
+    {"content", "structuredContent", "isError", "is_error", "resultType", "ttlMs", "cacheScope", "_meta"}
+)
 _MARK: Final = "nika"  # a key of ours in `_meta` of results and in `data` of errors; servers' own are never kept there
 _INTERNAL: Final = -32603
 _TRIES: Final = 50  # places of a line at which a message may begin
@@ -77,7 +81,7 @@ def _values(text: str) -> Iterator[Any]:
 def _is_message(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    return "jsonrpc" in value or ("id" in value and (isinstance(value.get("result"), dict) or bool(value.get("error"))))
+    return "jsonrpc" in value or ("id" in value and ("result" in value or bool(value.get("error"))))
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -87,6 +91,15 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return [_without_surrogates(item) for item in value] if isinstance(value, list) else value
+
+
+def is_json(text: str) -> bool:
+    """Return whether a text is JSON, and nothing else."""
+    try:
+        _DECODER.decode(text.strip("\ufeff\x00 \t\r\n"))
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def id_in(text: str) -> int | None:
@@ -140,7 +153,7 @@ def _asked(params: Any, call: str | None = None) -> JsonRpc:
 def answer(request: int | str, method: str, message: JsonRpc) -> JsonRpc:
     """Return the answer to a request as the SDK accepts it."""
     error = message.get("error")
-    if error is not None:
+    if error is not None and (error or "result" not in message):
         return failed(request, _failure(error), error)
     if "result" not in message:
         return unreadable(request, message)
@@ -294,6 +307,11 @@ def _called(result: Any) -> JsonRpc:
         if not isinstance(wanted, dict):
             return result
         return {**result, "inputRequests": {key: _input_request(one) for key, one in wanted.items()}}
+    if "toolResult" in result and result.get("content") is None:  # of the first version of the protocol
+        told = result["toolResult"]
+        result = {**result, **({"content": told} if isinstance(told, str) else {"structuredContent": told})}
+    if result and not result.keys() & RESULT_FIELDS:
+        raise _NotAResultError
     return _complete({"content": []}, result)
 
 

@@ -42,6 +42,12 @@ def say(text: str) -> str:
 
 
 @server.tool(structured_output=False)
+def trace(context: Context) -> str:
+    """Return the trace that the call names."""
+    return str((context.request_context.meta or {}).get("traceparent"))
+
+
+@server.tool(structured_output=False)
 def mixed() -> list[TextContent | ImageContent | AudioContent]:
     """Several kinds of content."""
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,8 @@ async def test_opening_a_server_has_a_time_of_its_own(small: Any) -> None:
         await call(small)
     assert error.value.category is Category.TIMEOUT
     assert "NIKA_MCP_TIMEOUT" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["mcp", "client"])
+def test_what_the_sdk_logs_of_odd_messages_is_not_printed(name: str) -> None:
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger(name).handlers)

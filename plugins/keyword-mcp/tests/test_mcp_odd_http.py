@@ -271,6 +271,7 @@ async def test_the_project_file_allows_addresses(small: Any, odd: Odd) -> None:
     small.environ["NIKA_MCP_ALLOW"] = ""
     small.settings = {"allow": ["127.0.0.0/8"]}
     assert await call(small) == "good"
+    await small.aclose()  # another run
     small.settings = {"allow": []}
     small.environ["NIKA_MCP_ALLOW"] = "no host/"
     with pytest.raises(TaskError, match="NIKA_MCP_ALLOW"):

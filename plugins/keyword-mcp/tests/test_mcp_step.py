@@ -55,6 +55,12 @@ async def test_a_tools_own_failure_is_an_execution_error_with_its_text(small: An
     assert error.message.startswith("small::fail: ")
 
 
+async def test_a_call_names_the_trace_that_its_task_belongs_to(small: Any) -> None:
+    assert await call(small, "small::trace") == "None"
+    small.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert await call(small, "small::trace") == small.traceparent
+
+
 async def test_an_unknown_tool_is_said_with_the_nearest_one(small: Any) -> None:
     error = await fails(small, "small::ad")
     assert (error.code, error.hint) == (codes.UNKNOWN_TOOL, "did you mean 'add'?")

@@ -74,8 +74,8 @@ def _declare(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) 
     for word in words:
         variable = assigned_name(word)
         why = why_obeyed(variable) if variable else None
-        if why is not None:
-            yield from judge.report([word], why)
+        if why is not None and variable is not None:
+            yield from judge.assigned(variable, word)
         elif evaluating or variable is None or "[" in word.text.partition("=")[0]:
             yield from judge.report([word], f"`{name}` takes it as a variable's name or as an expression")
         elif variable in judge.surroundings.arrays and name != "export":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nika_keyword_shell import builtins, special
+from nika_keyword_shell import builtins, files, special, subcommands
 from nika_keyword_shell.options import CODE_ROLES, Arguments, Grammar, Part, parse
 from nika_keyword_shell.programs import is_shell, lookup, runs_text
 from nika_keyword_shell.record import Redirections
@@ -102,9 +102,7 @@ class Evaluators:
     def _judge(self, words: Sequence[Word], fed: Taint, redirections: Redirections) -> Iterator[Finding]:
         start = 0
         while start < len(words) and (name := assigned_name(words[start])) is not None:
-            why = why_obeyed(name)
-            if why is not None:
-                yield from self.report([words[start]], why)
+            yield from self.assigned(name, words[start])
             start += 1
         words = words[start:]
         if not words:
@@ -120,6 +118,15 @@ class Evaluators:
                 return
         yield from self._named(name, words, stdin)
 
+    def assigned(self, name: str, word: Word) -> Iterator[Finding]:
+        """Judge `name=value`, which programs may obey, and the file that it can name."""
+        obeyed = why_obeyed(name)
+        if obeyed is not None:
+            why, fatal = obeyed
+            yield from self.report([word], why, fatal=fatal)
+            taint = files.named_by(self.surroundings.files, name, word.text.partition("=")[2])
+            yield from self.report_taint(taint, f"it can be in a file that {name} names", fatal=False)
+
     def _stdin(self, fed: Taint, redirections: Redirections) -> Taint:
         """Return the values that can come through the standard input."""
         taint = fed
@@ -131,19 +138,16 @@ class Evaluators:
             elif operator.endswith("&"):
                 taint = uncertain(self.surroundings.everything)
             else:
-                taint = joined([uncertain(self.taint(word)), self._in_file(word)])
+                taint = joined([uncertain(self.taint(word)), self.in_file(word)])
                 if word.process:
                     taint = self.taint(word)
         return taint
 
-    def _in_file(self, word: Word) -> Taint:
+    def in_file(self, word: Word) -> Taint:
         """Return the values that can be in a file."""
-        files, text = self.surroundings.files, word.text
-        if text.startswith(("/dev/fd/", "/proc/", "/dev/stdin")):
+        if word.text.startswith(("/dev/fd/", "/proc/", "/dev/stdin")):
             return uncertain(self.surroundings.everything)
-        if word.dynamic:
-            return joined(files.values())
-        return files.get(text.rpartition("/")[2], UNTAINTED)
+        return files.written_to(self.surroundings.files, word)
 
     def _unknown_program(self, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
         """Report a command whose name is not known before it runs."""
@@ -167,8 +171,12 @@ class Evaluators:
         command, arguments = words[0], words[1:]
         if name in self.surroundings.functions:
             return
-        if self.surroundings.files and "/" in command.text:
-            yield from self.report_taint(self._in_file(command), f"it can be in the file {name}, which is run")
+        if self.surroundings.files:
+            if "/" in command.text:
+                yield from self.report_taint(self.in_file(command), f"it can be in the file {name}, which is run")
+            for file, taint in files.read_by(self.surroundings.files, name):
+                why = f"it can be in the file {file}, and `{name}` runs code of it"
+                yield from self.report_taint(taint, why, fatal=False)
         builtin = builtins.JUDGES.get(name)
         if builtin is not None:
             yield from builtin(self, name, arguments, stdin)
@@ -178,10 +186,13 @@ class Evaluators:
             yield from handler(self, name, arguments, stdin)
             return
         described = lookup(name)
-        if described is not None and "containers" not in described.flags:
+        if described is not None and "commands" in described.flags:
+            yield from subcommands.judge_subcommand(self, name, described, arguments, stdin)
+        elif described is not None:
             yield from self.program(name, described, arguments, stdin)
         elif name not in _RUN_NOTHING:
             yield from self.shells_among(arguments, stdin)
+            yield from subcommands.options_with_code(self, arguments)
 
     def shells_among(self, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
         """Judge the code of a shell or an interpreter that a program could run that is not known."""
@@ -207,14 +218,14 @@ class Evaluators:
         shell = is_shell(name) or "runs-shells" in described.flags
         for part in read.parts:
             yield from self._part(name, described, part, read, shell, stdin)
+        if any(part.role == "file" for part in read.parts):
+            yield from subcommands.options_with_code(self, [part.word for part in read.parts if part.role == "data"])
         if "runs-shells" in described.flags:
             code = " ".join(part.word.text for part in read.parts if part.role in CODE_ROLES)
             if not any(character in code for character in (MARK, EXPANSION)):
                 yield from self._inner(code, UNTAINTED, stdin)
         for word in read.assignments:
-            why = why_obeyed(assigned_name(word) or "")
-            if why is not None:
-                yield from self.report([word], why)
+            yield from self.assigned(assigned_name(word) or "", word)
         if read.reads_code and is_shell(name) and self._document:
             given = joined(self.taint(part.word) for part in read.parts)
             yield from self._inner(self._document.replace(MARK, "x").replace(EXPANSION, "x"), given, UNTAINTED)
@@ -223,12 +234,13 @@ class Evaluators:
             if not read.inert and self.surroundings.coprocess:
                 why = f"`{name}` may read it as code: a coprocess can be fed by any command"
                 yield from self.report_taint(self.surroundings.everything, why, fatal=False)
-        if read.program is not None:
-            program = words[read.program]
-            if program.led_by_value and described.evaluates:
+        entry = [part.word for part in read.parts if part.role == "entry"]
+        if entry or read.program is not None:
+            command = [*entry, *(words[read.program :] if read.program is not None else ())]
+            if command[0].led_by_value and described.evaluates and read.program_led:
                 why = f"`{name}` could take it as an option; name the program"
-                yield from self.report([program], why)
-            yield from self.judge(words[read.program :], stdin, Redirections())
+                yield from self.report(command[:1], why)
+            yield from self.judge(command, stdin, Redirections())
         elif "bare-shell" in described.flags or not read.parts:
             return
         elif described.operands[-1] == "program":
@@ -247,16 +259,23 @@ class Evaluators:
             if not part.led or "quiet" in described.flags or not described.evaluates:
                 yield from self.report_taint(taint, f"its value is the name of a file that `{name}` runs", fatal=False)
             why = f"it can be in the file that `{name}` runs"
-            yield from self.report_taint(self._in_file(word), why, fatal=False)
-        elif role in {"module", "program"} and taint:
+            yield from self.report_taint(self.in_file(word), why, fatal=False)
+        elif role in {"module", "program"}:
             yield from self.report_taint(taint, f"its value decides which code `{name}` runs", fatal=False)
+            yield from self.report_taint(self.in_file(word), f"it can be in the code that `{name}` runs", fatal=False)
             if role == "program":
                 yield from self.judge([word], UNTAINTED, Redirections())
+        elif role == "package" and not subcommands.is_named(word, versions="versions" in described.flags):
+            why = f"its value decides what `{name}` fetches, and code of it is run"
+            yield from self.report_taint(taint, why, fatal=False)
+        elif role == "pipe" and (word.text.startswith("|") or part.led):
+            why = f"`{name}` runs the name of a file that begins with `|`; write ./ before it"
+            yield from self.report_taint(taint, why, fatal=word.text.startswith("|"))
         elif role == "setting" and taint and special.runs_code(word.text):
             yield from self.report_taint(taint, f"some settings of `{name}` are code")
         if part.led and word.split and described.evaluates:
             why = f"it can be in the file that `{name}` runs"
-            yield from self.report_taint(self._in_file(word), why, fatal=False)
+            yield from self.report_taint(self.in_file(word), why, fatal=False)
         if part.led and taint and role not in CODE_ROLES and described.evaluates and "quiet" not in described.flags:
             harmless = role == "data" and not word.text.startswith(("-", "+")) and "refuses" not in described.flags
             how = f"write `{name} --` before it" if role == "file" else "write `--` before it"
@@ -281,7 +300,13 @@ class Evaluators:
         others = joined(self.taint(other.word) for other in read.parts if other.word is not word)
         if shell and part.role != "joined":
             yield from self._shell_code(name, [word], others, stdin)
-        elif not shell and runs_text(name, word.text):
+        elif not shell:
+            yield from self.report_taint(
+                files.loaded_by(self.surroundings.files, word.text),
+                "its code loads the file in which it can be",
+                fatal=False,
+            )
+        if not shell and not taint and runs_text(name, word.text):
             why = f"the program of `{name}` may run it as code"
             named = [taint for name, taint in self.surroundings.variables.items() if name in word.text]
             yield from self.report_taint(joined([others, stdin, *named]), why, fatal=False)
@@ -307,4 +332,4 @@ class Evaluators:
     def file_run(self, name: str, word: Word) -> Iterator[Finding]:
         """Judge the name of a file whose content is evaluated."""
         yield from self.report([word], f"`{name}` takes it as code")
-        yield from self.report_taint(self._in_file(word), f"it can be in the file that `{name}` runs", fatal=False)
+        yield from self.report_taint(self.in_file(word), f"it can be in the file that `{name}` runs", fatal=False)

@@ -6,11 +6,27 @@ import re
 from typing import Final
 
 from nika_keyword_shell.record import Structure
-from nika_keyword_shell.words import POSITIONAL, Word
+from nika_keyword_shell.words import EXPANSION, POSITIONAL, Word
 
 _NAMES: Final = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]*|(?<=\$)[@*0-9]|(?<=\$\{)[@*0-9]")
 _EXPANDED: Final = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*|[@*0-9])")
 _PARAMETER: Final = re.compile(r"([!#]?)([A-Za-z_][A-Za-z0-9_]*|[@*#?$!0-9-])(.*)", re.DOTALL)
+
+_SUBSCRIPT: Final = re.compile(r"[A-Za-z_]\w*\[(.*)\](\+?=)?", re.DOTALL)
+_TAKE_NAMES: Final = frozenset(
+    {
+        *("unset", "read", "printf", "declare", "typeset", "local", "export", "readonly"),
+        *("test", "[", "[[", "mapfile", "let", "wait"),
+    }
+)
+
+
+def names_in_subscript(command: str, text: str) -> frozenset[str]:
+    """Return what could be a variable's name in the subscript of a word, if the command takes it as a variable's."""
+    found = _SUBSCRIPT.match(text)
+    if found is None or (found[2] is None and command not in _TAKE_NAMES):
+        return frozenset()
+    return names_in(found[1]) | frozenset(expanded_in(found[1])) | {EXPANSION}
 
 
 def names_in(text: str) -> frozenset[str]:

@@ -27,11 +27,11 @@ from nika_core.plugin import (
     codes,
     is_folder,
 )
-from nika_core.toolbox.paths import path_within
 from nika_keyword_shell.analysis import STDIN, env_source, scan, scan_arguments
 from nika_keyword_shell.plain_words import plain_words
 from nika_keyword_shell.script import MAX_VARIABLE_BYTES, how_else, literals, put_together
 from nika_keyword_shell.variables import why_obeyed
+from nika_keyword_shell.working_folder import working_folder
 
 _ARGUMENTS: Final[JsonObject] = {
     "type": "object",
@@ -47,7 +47,6 @@ _ARGUMENTS: Final[JsonObject] = {
     },
     "additionalProperties": False,
 }
-_NAMED_BY_USER: Final = frozenset({"input", "env", "run"})  # template sources whose folders no task decides
 _WHOLE: Final = ("", "*")  # references that mean the one tool there is
 _ALONE: Final = "write shell alone"
 
@@ -120,8 +119,8 @@ class ShellFacets(Facets):
         if not has_values:
             return
         for name in named:
-            if why := why_obeyed(name):
-                _report(payload.at("env", name), f"{name} in env", why, True, report)
+            if obeyed := why_obeyed(name):
+                _report(payload.at("env", name), f"{name} in env", *obeyed, report)
         if isinstance(command, str | Template):
             places = [
                 (one, ("command", one.start)) for one in (command.placeholders if isinstance(command, Template) else ())
@@ -192,7 +191,7 @@ class ShellFacets(Facets):
     def render(self, field: str, template: Template | str, values: Sequence[Json]) -> Json:
         """Return the command as a script without values and its values as variables, and workingDir as a path."""
         if field == "workingDir":
-            return path_within(template, values, whole=False, named_by_user=_NAMED_BY_USER)
+            return working_folder(template, values)
         return put_together(template, values)
 
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:

@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from nika_keyword_shell import files
 from nika_keyword_shell.evaluators import Evaluators, Surroundings
-from nika_keyword_shell.programs import is_shell
+from nika_keyword_shell.expansions import names_in_subscript
+from nika_keyword_shell.options import parse
+from nika_keyword_shell.programs import is_shell, lookup
 from nika_keyword_shell.record import Command, Quoting, Record
 from nika_keyword_shell.words import (
     EXPANSION,
@@ -27,27 +30,19 @@ from nika_keyword_shell.words import (
 _MOST_PASSES: Final = 12  # variables that depend on one another; after that, every variable can have every value
 _DEEPEST: Final = 6  # shells within shells
 _ALWAYS_SET: Final = ("_", "OPTARG", "BASH_REMATCH", "BASH_COMMAND", "BASH_ARGV", "BASH_ARGV0")
-_COPIES: Final = frozenset({"tee", "dd", "cp", "mv", "install", "ln", "sponge", "link", "rsync", "cat", "tail", "head"})
+_COPIES: Final = frozenset(
+    {"tee", "dd", "cp", "mv", "install", "ln", "sponge", "link", "rsync", "scp", "cat", "tail", "head", "openssl"}
+)
+_HAVE_CP: Final = frozenset({"aws", "gsutil", "gcloud", "docker", "podman", "kubectl", "oc", "busybox"})
+_COMPILERS: Final = frozenset({"gcc", "cc", "g++", "clang", "clang++", "c++", "tcc"})
 _PRINT_VARIABLES: Final = frozenset(
     {
-        "env",
-        "printenv",
-        "export",
-        "declare",
-        "typeset",
-        "set",
-        "python",
-        "python3",
-        "perl",
-        "node",
-        "ruby",
-        "php",
-        "awk",
+        *("env", "printenv", "export", "declare", "typeset", "set", "envsubst", "gomplate", "esh"),
+        *("python", "python3", "perl", "node", "ruby", "php", "awk"),
     }
 )
 _ARITHMETIC_TEST: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"})
 _NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ANY_FILE: Final = "*"
 
 Reader = Callable[[Sequence[str]], Record]
 
@@ -58,6 +53,7 @@ def judge(
     variables: Mapping[str, Taint] | None = None,
     fed: Taint = UNTAINTED,
     depth: int = 0,
+    written: Mapping[str, Taint] | None = None,
 ) -> None:
     """Add to the record what is wrong with values that are evaluated.
 
@@ -67,25 +63,36 @@ def judge(
         variables: values that are in variables before the command begins.
         fed: those that come through its standard input.
         depth: how many shells are around it.
+        written: values that are in files before the command begins.
     """
-    _Flow(record, read, dict(variables or {}), fed, depth).judge()
+    _Flow(record, read, dict(variables or {}), fed, depth, dict(written or {})).judge()
 
 
 class _Flow:
-    def __init__(self, record: Record, read: Reader, variables: dict[str, Taint], fed: Taint, depth: int) -> None:
+    def __init__(
+        self,
+        record: Record,
+        read: Reader,
+        variables: dict[str, Taint],
+        fed: Taint,
+        depth: int,
+        written: dict[str, Taint],
+    ) -> None:
         self._record = record
         self._structure = record.structure
         self._read = read
         self._variables = variables
         self._ambient = fed
         self._depth = depth
-        self._files: dict[str, Taint] = {}
+        self._files = written
         self._literals: dict[str, set[str]] = {}  # the names of files that variables can hold
+        self._refers: dict[str, set[str]] = {}  # the names of other variables that they can hold
         self._bodies: dict[str, Taint] = {}
+        self._obeyed = UNTAINTED
         self._changed = False
         placeholders = [mark for mark, quoting in enumerate(record.quoting) if quoting is not Quoting.COMMENT]
         own = frozenset((mark, False) for mark in placeholders[:4])
-        self._everything = joined([own, fed, *variables.values()])
+        self._everything = joined([own, fed, *variables.values(), *written.values()])
 
     def judge(self) -> None:
         if not self._everything:
@@ -176,21 +183,30 @@ class _Flow:
             self._variables[name] = after
             self._changed = True
 
+    def _refer(self, name: str, words: Sequence[Word]) -> None:
+        """Note the variables that a variable can name: bash evaluates them with it."""
+        self._refers.setdefault(name, set()).update(*(_NAMES.findall(word.text) for word in words))
+
     def _keep(self, target: Word, taint: Taint) -> None:
         """Note what is written to a file."""
         text = target.text
         if not taint or text.startswith("/dev/") or text.isdigit() or text == "-":
             return
+        if files.is_obeyed(text):
+            self._obeyed |= taint
         names = {text.rpartition("/")[2]}
         if target.literal_is_partial:
-            names = {_ANY_FILE}.union(*(self._literals.get(name, ()) for name in target.variables))
-            names |= {text.rpartition("/")[2]} if not set(text.rpartition("/")[2]) & {EXPANSION, MARK} else set()
+            names = {files.ANY}.union(*(self._literals.get(name, ()) for name in target.variables))
+            names |= {text.rpartition("/")[2]} if EXPANSION not in text.rpartition("/")[2] else set()
         for name in names:
-            before = self._files.get(name, UNTAINTED)
-            after = joined([before, uncertain(taint)])
-            if after != before:
-                self._files[name] = after
-                self._changed = True
+            self._keep_as(name, taint)
+
+    def _keep_as(self, name: str, taint: Taint) -> None:
+        before = self._files.get(name, UNTAINTED)
+        after = joined([before, uncertain(taint)])
+        if after != before:
+            self._files[name] = after
+            self._changed = True
 
     def _written(self, command: Command) -> Taint:
         """Return what the command can write, or is known to hand on."""
@@ -230,6 +246,7 @@ class _Flow:
             if name is not None:
                 self._assign(name, taint_of(word, variables))
                 if not word.literal_is_partial:
+                    self._refer(name, [word.cut(word.text.index("=") + 1)])
                     self._literals.setdefault(name, set()).add(word.text.partition("=")[2].rpartition("/")[2])
                 start += index == start
         if start == len(words):
@@ -243,6 +260,7 @@ class _Flow:
         if name in {"for", "select"} and arguments:
             values = given if len(arguments) > 1 else variables.get(POSITIONAL, UNTAINTED)
             self._assign(arguments[0].text, values)
+            self._refer(arguments[0].text, arguments[1:])
         elif name in {"read", "mapfile", "readarray"}:
             source = joined([command.fed, *(taint_of(word, variables) for _, word in command.redirections.inputs)])
             for variable in [*(word.text for word in arguments), "REPLY", "MAPFILE"]:
@@ -253,16 +271,45 @@ class _Flow:
             self._assign(arguments[1].text, given)
         elif name in {"set", ".", "source"}:
             self._assign(POSITIONAL, given)
+            self._refer(POSITIONAL, arguments)
         elif name in self._structure.functions:
             self._assign(POSITIONAL, given)
+            self._refer(POSITIONAL, arguments)
+            inputs = [taint_of(word, variables) for _, word in command.redirections.inputs]
             for body in self._structure.functions[name]:
                 for number in body:
-                    self._feed(self._structure.commands[number], command.fed)
+                    self._feed(self._structure.commands[number], joined([command.fed, *inputs]))
         elif name == "exec" and not arguments:
             self._ambient = joined([self._ambient, written])
-        elif name in _COPIES:
-            for word in arguments:
-                self._keep(word if "=" not in word.text else word.cut(word.text.index("=") + 1), written)
+        elif name in _COPIES or (name in _HAVE_CP and "cp" in {word.text for word in arguments[:3]}):
+            self._copy(command, arguments, written)
+        elif name is not None:
+            self._output(name, arguments, written)
+
+    def _copy(self, command: Command, arguments: Sequence[Word], written: Taint) -> None:
+        for number, word in enumerate(arguments):
+            target = word if "=" not in word.text else word.cut(word.text.index("=") + 1)
+            if MARK not in target.text:
+                self._keep(target, written)
+            elif number == len(arguments) - 1:
+                others = [taint_of(other, self._variables) for other in arguments if other is not word]
+                self._keep(target, joined([command.fed, *others]))
+
+    def _output(self, name: str, arguments: Sequence[Word], written: Taint) -> None:
+        """Follow what a program writes to files that its arguments name, or what it reads."""
+        described = lookup(name)
+        outputs = (
+            [part.word for part in parse(described, arguments).parts if part.role == "output"] if described else []
+        )
+        for word in outputs:
+            others = [taint_of(other, self._variables) for other in arguments if word.text not in other.text]
+            self._keep(word, written if MARK not in word.text else joined(others))
+        if outputs or not written:
+            return
+        if name in _COMPILERS:
+            self._keep(Word(["a.out"]), written)
+        elif files.creates(name, arguments):
+            self._keep_as(files.CREATED, written)
 
     # What is evaluated without a command
 
@@ -278,6 +325,10 @@ class _Flow:
         return frozenset(names)
 
     def _evaluated(self) -> None:
+        for source, _ in self._obeyed:
+            self._record.add(
+                [Finding(source, "it can be in a file whose content is run because of its path", fatal=False)]
+            )
         for names, why in self._structure.evaluated:
             self._report(names, why)
         self._report(self._declared("in"), "it was declared as an integer or a reference, which bash evaluates")
@@ -287,11 +338,14 @@ class _Flow:
                 named = {name for word in words for name in _NAMES.findall(word.text)}
                 self._report(named.union(*(word.variables for word in words)), "[[ ]] evaluates it as an expression")
             for word in words:
-                if "[" in word.text and word.variables and assigned_name(word) is not None:
-                    self._report(word.variables, "bash evaluates a subscript as an expression")
+                if subscripted := names_in_subscript(program_name(words[0]), word.text):
+                    self._report(subscripted | word.variables, "bash evaluates a subscript as an expression")
 
     def _report(self, names: frozenset[str] | set[str], why: str) -> None:
-        for name in sorted(names):
+        reached = set(names)
+        while further := {other for name in reached for other in self._refers.get(name, ())} - reached:
+            reached |= further
+        for name in sorted(reached):
             for source, _ in self._variables.get(name, UNTAINTED):
                 self._record.add([Finding(source, f"it can be in ${name}, and {why}", fatal=False)])
 
@@ -301,7 +355,7 @@ class _Flow:
             return [Finding(source, "too many shells stand within each other", False) for source, _ in self._everything]
         record = self._read([code])
         variables = {**self._variables, POSITIONAL: joined([arguments, self._variables.get(POSITIONAL, UNTAINTED)])}
-        judge(record, self._read, variables, fed, self._depth + 1)
+        judge(record, self._read, variables, fed, self._depth + 1, self._files)
         if record.lost and (arguments or fed):
             why = f"{record.lost} in the code of a shell is not followed"
             record.add([Finding(source, why, False) for source, _ in joined([arguments, fed])])

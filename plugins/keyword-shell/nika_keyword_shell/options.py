@@ -5,25 +5,32 @@ with `*`. `coded` are the operands if an option has given the code. `options` li
 its role, and those that change what follows:
 
 - `-e:code` takes an argument in the same word or in the next one, `-i?:data` only in the same word, `-o+:data`
-  always in the next one, and `--arg%:data` in the next two;
+  always in the next one, and `--arg%:data` in the next two; `-e,--env:data` are two options;
 - `-c=coded` makes the first operand code, `-i=shell` all operands, `-x=program` begins a command,
   `-s=stdin` makes the program read code from
-  its standard input, and `-V=inert` makes it run nothing;
+  its standard input, and `-V=inert` makes it run nothing; `--=program` is for what ends the options;
 - `!` after a role ends the options.
 
-An option that is not listed takes no argument. Roles are those of `Role`.
+An option that is not listed takes no argument. The roles are `ROLES`: `entry` is a program that gets the arguments of
+the one that follows, `package` names what is fetched and run, `output` is a file that is written, `pipe` is a file
+whose name is a command if it begins with `|`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 from nika_keyword_shell.words import EXPANSION, MARK, Word, assigned_name
 
-ROLES: Final = frozenset({"data", "code", "shell", "joined", "file", "module", "program", "setting", "replace"})
+ROLES: Final = frozenset(
+    {
+        *("data", "code", "shell", "joined", "file", "module", "program", "setting", "replace"),
+        *("entry", "package", "output", "pipe"),
+    }
+)
 CODE_ROLES: Final = frozenset({"code", "shell", "joined"})
 _EXECUTED: Final = CODE_ROLES | {"file", "module", "setting"}
 _STDIN: Final = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
@@ -71,6 +78,7 @@ class Arguments:
     parts: list[Part] = field(default_factory=list)
     assignments: list[Word] = field(default_factory=list)
     program: int | None = None
+    program_led: bool = False  # a value at its beginning could make it an option
     reads_code: bool = False  # from the standard input
     inert: bool = False
 
@@ -81,9 +89,17 @@ def grammar(operands: str, coded: str, options: str, flags: str) -> Grammar:
     return Grammar(
         tuple(operands.split()) or ("data*",),
         tuple(coded.split()) or ("data*",),
-        dict(map(_option, options.split())),
+        dict(option for text in options.split() for option in _options(text)),
         frozenset(flags.split()),
     )
+
+
+def _options(text: str) -> Iterator[tuple[str, Option]]:
+    names, colon, role = text.rpartition(":")
+    for name in names.split(",") if colon else ():
+        yield _option(f"{name}:{role}")
+    if not colon:
+        yield _option(text)
 
 
 def _option(text: str) -> tuple[str, Option]:
@@ -128,6 +144,8 @@ class _Parser:
             text = word.text
             if self._open and text == "--" and not word.literal_is_partial:
                 self._open = "reopens" in self._grammar.flags
+                if (ending := self._grammar.options.get("--")) is not None:
+                    self._flag(ending)
             elif self._open and text == "-" and "dash-ends" in self._grammar.flags:
                 self._open = False
             elif self._open and self._is_option(text):
@@ -168,7 +186,8 @@ class _Parser:
         if "assigns" in self._grammar.flags and assigned_name(word) is not None:
             self._result.assignments.append(word)
             return
-        roles = self._grammar.coded if self._coded and not self._flag_coded else self._grammar.operands
+        coded = self._coded and not self._flag_coded and "commands" not in self._grammar.flags
+        roles = self._grammar.coded if coded else self._grammar.operands
         if self._flag_coded:
             roles = ("shell", "data*")
         last = roles[-1]
@@ -177,6 +196,7 @@ class _Parser:
         role = role.rstrip("*")
         if role == "program" or self._program:
             self._result.program = self._at - 1
+            self._result.program_led = led
             return
         if role == "file" and self._result.reads_code:
             role = "data"
@@ -190,7 +210,7 @@ class _Parser:
         option = self._grammar.options.get(name) if len(name) > 2 else None
         if option is not None or text.startswith("--") or "words" in self._grammar.flags:
             if _UNKNOWN & set(name):
-                self._add("data", word, led=True)
+                self._read_partial(word, name)
                 return
             option = option or self._grammar.options.get(name) or self._abbreviated(name)
             if option is None:
@@ -201,8 +221,20 @@ class _Parser:
             return
         self._cluster(word, 1)
 
+    def _read_partial(self, word: Word, name: str) -> None:
+        """Read an option whose name ends in a value: `-Bfolder` of a compiler is `-B`."""
+        start = min(name.index(unknown) for unknown in _UNKNOWN & set(name))
+        option = self._grammar.options.get(name[:start])
+        if option is not None and option.argument == "any":
+            self._give(option, word.cut(start))
+            return
+        options = self._grammar.options.items()
+        led = any(full.startswith(name[:start]) for full, other in options if other.role in _EXECUTED)
+        self._add("data", word, led=led)
+
     def _abbreviated(self, name: str) -> Option | None:
-        if not name.startswith("--") or len(name) < 3:
+        exact = not self._grammar.flags.isdisjoint({"exact", "commands"})
+        if exact or not name.startswith("--") or len(name) < 3:
             return None
         meant = [option for full, option in self._grammar.options.items() if full.startswith(name)]
         return next((option for option in meant if option.role in _EXECUTED), meant[0] if meant else None)

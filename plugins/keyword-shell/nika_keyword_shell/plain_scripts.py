@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from nika_keyword_shell.files import is_obeyed
 from nika_keyword_shell.record import Quoting
 from nika_keyword_shell.words import MARK
 
@@ -21,10 +22,13 @@ _PLACES: Final = re.compile(rf"{_QUOTED}|{MARK}")
 def quoting_in_plain(literals: Sequence[str]) -> tuple[Quoting, ...] | None:
     """Return how each placeholder between the literals is quoted; None for a script that is not plain.
 
-    A plain script has lines of a program, words, words in double quotes without expansions, and files to write to.
+    A plain script has lines of a program, words, words in double quotes without expansions, and files to write to
+    that no program runs because of their path.
     """
     text = MARK.join(literals)
     if text.count(MARK) != len(literals) - 1 or _SCRIPT.fullmatch(text) is None:
+        return None
+    if any(is_obeyed(word) for word in text.replace('"', "").replace(">", " ").split()):
         return None
     return tuple(
         quoting

@@ -78,7 +78,9 @@ def _find(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> 
             end = at
             while end < len(words) and words[end].text not in {";", "+"}:
                 end += 1
-            yield from judge.judge(words[at:end], UNTAINTED, Redirections())
+            chosen = joined(map(judge.taint, words[:at]))
+            found = [_put(one, "{}", chosen, "./") if "{}" in one.text else one for one in words[at:end]]
+            yield from judge.judge(found, UNTAINTED, Redirections())
             at = end + 1
         elif word.text.startswith("-") and word.text not in _OPERATORS and len(word.text) > 2:
             if MARK in word.text:
@@ -156,14 +158,14 @@ def _xargs(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) ->
     command = list(words[read.program :])
     if replaced:
         command = [_put(word, replaced, given) if replaced in word.text else word for word in command]
-    elif given:
+    elif given or files:
         command.append(Word([EXPANSION], dynamic=True, split=True, origins=given))
     yield from judge.judge(command, UNTAINTED, Redirections())
 
 
-def _put(word: Word, replaced: str, given: Taint) -> Word:
+def _put(word: Word, replaced: str, given: Taint, before: str = "") -> Word:
     filled = word.cut(0)
-    filled.pieces = [word.text.replace(replaced, EXPANSION)]
+    filled.pieces = [word.text.replace(replaced, before + EXPANSION)]
     filled.dynamic = True
     filled.origins = joined([word.origins, given])
     return filled
@@ -201,6 +203,11 @@ def _python(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -
     yield from judge.program(name, described, words, stdin)
     read = parse(described, words)
     module = next((part.word.text for part in read.parts if part.role == "module"), "")
+    in_module = judge.in_file(Word([f"{module.replace('.', '/')}.py"]))
+    yield from judge.report_taint(in_module, f"it can be in the module that `{name}` runs", fatal=False)
+    after = next((at for at, word in enumerate(words, 1) if word.text.endswith(module)), 0) if module else 0
+    if after and lookup(module) is not None and module != "timeit":
+        yield from judge.judge([Word([module]), *words[after:]], stdin, Redirections())
     if module in {"timeit", "IPython", "cProfile", "profile", "trace", "pdb", "runpy"}:
         yield from judge.report(words, f"`{name} -m {module}` takes it as code")
     if module in {"code", "pdb", "asyncio", "IPython", "idlelib", "timeit"}:
@@ -209,9 +216,6 @@ def _python(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -
 
 def _make(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
     yield from judge.program(name, _known("make"), words, stdin)
-    for file, taint in judge.surroundings.files.items():
-        if file.lower() in {"makefile", "gnumakefile", "*"}:
-            yield from judge.report_taint(taint, f"it can be in the file that `{name}` runs", fatal=False)
     for variable, taint in judge.surroundings.variables.items():
         if variable != POSITIONAL and not variable.startswith("BASH") and variable not in {"_", "OPTARG"}:
             why = f"it can be in ${variable}, and `{name}` expands variables of the environment as its own code"
@@ -242,49 +246,20 @@ def _parallel(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint)
     yield from judge.program(name, described, words, stdin)
     why = f"`{name}` gives it to a shell"
     yield from judge.report_taint(stdin, why, fatal=not operands)
+    if not operands:
+        given = joined(judge.in_file(one) for one in words)
+        yield from judge.report_taint(given, why, fatal=False)
 
 
-def _subcommand(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """`deno eval CODE`, `redis-cli eval CODE`, `sops exec-env FILE COMMAND`."""
-    if any(word.text.lower() in {"eval", "repl", "exec-env", "exec-file"} for word in words):
-        yield from judge.report(words, f"`{name}` takes it as code")
-        yield from judge.report_taint(stdin, f"`{name}` may read it as code", fatal=False)
-    described = lookup(name)
-    if described is not None:
-        yield from judge.program(name, described, words, stdin)
-
-
-_IN_CONTAINER: Final = grammar(
-    "data data program",
-    "",
-    "-u:data --user:data -e:data --env:data --env-file:data -w:data --workdir:data --detach-keys:data",
-    "",
-)
-
-
-def _container(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """An image with another program than its own: `docker run --entrypoint sh IMAGE -c CODE`; `docker exec C PROGRAM`;
-    `kubectl exec POD -- PROGRAM`.
-    """
-    yield from judge.shells_among(words, stdin)
-    texts = [word.text for word in words]
-    start = None
-    if "--" in texts and name in {"kubectl", "oc"}:
-        start = texts.index("--") + 1
-    elif texts[:1] == ["exec"]:
-        start = parse(_IN_CONTAINER, words).program
-    if start is not None and start < len(words) and words[start].led_by_value:
-        why = "its value decides which program is run in the container"
-        yield from judge.report([words[start]], why, fatal=False)
-    for index, word in enumerate(words):
-        option, _, program = word.text.partition("=")
-        if option not in {"--entrypoint", "--command"}:
-            continue
-        rest = words[index + 1 :]
-        if not program and rest:
-            program, rest = rest[0].text, rest[1:]
-        image = next((at for at, other in enumerate(rest) if not other.text.startswith("-")), len(rest))
-        yield from judge.judge([Word([program]), *rest[image + 1 :]], stdin, Redirections())
+def _tar(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
+    """`tar -T` takes lines that begin with `-` as options."""
+    described = _known("tar")
+    yield from judge.program(name, described, words, stdin)
+    for part in parse(described, words).parts:
+        if part.role == "replace":
+            taint = joined([judge.in_file(part.word), stdin if part.word.text in {"-", "/dev/stdin"} else UNTAINTED])
+            why = "`tar -T` takes a line of the file that begins with `-` as an option, and so as code"
+            yield from judge.report_taint(taint, why, fatal=False)
 
 
 def _cmake(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
@@ -307,8 +282,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     **dict.fromkeys(("make", "gmake", "bmake"), _make),
     **dict.fromkeys(("busybox", "toybox"), _busybox),
     **dict.fromkeys(("su", "runuser"), _su),
-    **dict.fromkeys(("parallel", "rush"), _parallel),
-    **dict.fromkeys(("deno", "redis-cli", "sops"), _subcommand),
-    **dict.fromkeys(("docker", "podman", "nerdctl", "flatpak", "kubectl", "oc"), _container),
+    **dict.fromkeys(("parallel", "sem", "rush"), _parallel),
     "cmake": _cmake,
+    **dict.fromkeys(("tar", "bsdtar"), _tar),
 }

@@ -9,6 +9,7 @@ from typing import Final
 
 from nika_core.plugin import Category, Json, JsonObject, StepContext, StepOutput, TaskError, bound, codes
 from nika_core.toolbox.process import Captured, ProcessResult, run
+from nika_keyword_shell.working_folder import resolved
 
 SHELL: Final = "/bin/sh"
 _MIN_KEEP: Final = 1024
@@ -25,8 +26,8 @@ class ShellStep:
         ended = await run(
             argv,
             run_id=context.run_id,
-            cwd=context.folder / payload.get("workingDir", "."),
-            env={**context.environ, **context.env, **payload.get("env", {}), **values, "NIKA_TASK_KEY": context.key},
+            cwd=resolved(payload, context.folder),
+            env={**context.environ, **context.env, **payload.get("env", {}), **values, **context.task_env},
             keep=max(context.max_output, _MIN_KEEP),
             stdin=_stdin(payload),
             merge_stderr=capture == "both",

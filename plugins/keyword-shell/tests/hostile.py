@@ -7,6 +7,8 @@ from itertools import product
 from typing import Any, Final
 
 from hostile_more import MORE
+from hostile_shells import SHELLS
+from hostile_tools import TOOLS
 
 CANARY: Final = "MARK"  # a file that only a value's code makes
 _TOUCH: Final = "touch MARK"
@@ -496,7 +498,9 @@ def _kept() -> Iterator[str]:
                 yield f"{variable}; {use}"
 
 
-COMMANDS: Final = tuple(dict.fromkeys((*_BUILTINS, *_PROGRAMS, *_SPELLINGS, *_wrapped(), *_piped(), *_kept(), *MORE)))
+COMMANDS: Final = tuple(
+    dict.fromkeys((*_BUILTINS, *_PROGRAMS, *_SPELLINGS, *_wrapped(), *_piped(), *_kept(), *MORE, *TOOLS, *SHELLS))
+)
 
 # Tasks without a placeholder in `command`: `{{x}}` stands in these fields.
 TASKS: Final[tuple[dict[str, Any], ...]] = (

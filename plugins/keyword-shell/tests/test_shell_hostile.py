@@ -1,4 +1,4 @@
-"""About 1200 positions in which a value could become code, and commands that people write: what is accepted runs.
+"""About 2400 positions in which a value could become code, and commands that people write: what is accepted runs.
 
 A position is refused, warned of, or run with every hostile value by dash and by bash as `sh`: no value may run code.
 The normal run does a tenth of it, `make test-long` all of it.
@@ -26,18 +26,20 @@ from nika_core.testing import FakePayload, FakeReport
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from benign import QUIET, WARNED
+from benign import NOT_RUN, QUIET, WARNED
 from hostile import CANARY, COMMANDS, TASKS, VALUES
 
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)] or ["sh"]
 ONE_IN = 10  # of the runs are in the normal run
 # They would reach other machines or users, end processes, or take long to start. What a program makes of its arguments
 # is not the question here: the shell in between is.
-NOT_RUN = (
+STAND_INS = (
     *("curl", "wget", "docker", "kubectl", "ssh", "scp", "sftp", "rsync", "sudo", "aws", "gh", "npm", "npx", "helm"),
     *("terraform", "kill", "mail", "ping", "dig", "claude", "cargo", "go", "uv", "poetry", "nohup", "ssh-add", "sleep"),
     *("pytest", "python3", "node", "jq", "psql", "convert", "cmake", "openssl", "gcc", "java", "php", "ruby"),
-    *("date", "vim", "unzip"),
+    *("date", "vim", "unzip", "pnpm", "yarn", "bun", "deno", "pip", "uvx", "pipx", "brew", "apt-get", "gem", "gcloud"),
+    *("heroku", "ansible-playbook", "magick", "yt-dlp", "rclone", "ssh-copy-id", "bundle", "rails", "dotnet", "mvn"),
+    *("mix", "conda", "aws-vault", "op", "parallel", "rustc", "docker-compose", "pandoc"),
 )
 
 
@@ -73,7 +75,7 @@ def _prepare(folder: Path) -> Path:
         subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
     stand_ins = folder / ".stand-ins"
     stand_ins.mkdir()
-    for name in NOT_RUN:
+    for name in STAND_INS:
         (stand_ins / name).symlink_to("/bin/true")
     return stand_ins
 
@@ -132,7 +134,7 @@ def test_no_value_runs_code_in_an_accepted_position(shell: str, tmp_path: Path) 
 
 
 def test_there_are_enough_positions_and_values() -> None:
-    assert len(COMMANDS) + len(TASKS) > 1100
+    assert len(COMMANDS) + len(TASKS) > 2300
     assert len(VALUES) >= 70
 
 
@@ -158,7 +160,7 @@ def test_a_hostile_argument_input_or_variable_is_refused_or_warned_of(task: dict
     assert {str(problem.place.path).partition("/")[0] for problem in problems} <= fields
 
 
-@pytest.mark.parametrize("command", QUIET)
+@pytest.mark.parametrize("command", [*QUIET, *NOT_RUN])
 def test_a_command_that_people_write_is_accepted_without_a_word(command: str, tmp_path: Path) -> None:
     assert _findings({"command": command}, tmp_path) == []
 

@@ -77,6 +77,24 @@ def test_a_value_does_not_lead_the_working_dir_out_of_its_folder() -> None:
         ShellFacets().render("workingDir", template, ["../.."])
 
 
+async def test_a_whole_path_that_a_task_prints_lies_in_the_workflows_folder(
+    context: Any, tmp_path_factory: Any
+) -> None:
+    template: Any = compile_template("{{x}}")
+    (context.folder / "sub").mkdir()
+    outside = tmp_path_factory.mktemp("outside")
+    (context.folder / "link").symlink_to(outside)
+    for inside in (context.folder, context.folder / "sub", context.folder / "sub" / ".." / "sub"):
+        folder = ShellFacets().render("workingDir", template, [str(inside)])
+        assert await _run(context, command="pwd", workingDir=folder) == str(inside.resolve())
+    for elsewhere in (outside, context.folder / "link", context.folder / "..", "/"):
+        folder = ShellFacets().render("workingDir", template, [str(elsewhere)])
+        with pytest.raises(TaskError, match="leads out of the workflow's folder") as raised:
+            await _run(context, command="touch MARK", workingDir=folder)
+        assert "${run.folder}/" in (raised.value.hint or "")
+    assert not list(outside.iterdir())
+
+
 async def test_output_beyond_the_limit_is_counted_and_not_kept(make_context: Any) -> None:
     output = await ShellStep().run({"command": "yes | head -c 500000"}, make_context(max_output=2000))
     assert isinstance(output, StepOutput)

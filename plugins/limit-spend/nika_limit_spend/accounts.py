@@ -7,7 +7,6 @@ sent stays, since it may have been spent, until a resumed run settles it. All am
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import threading
@@ -18,6 +17,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from nika_limit_spend.database_file import make_file
 from nika_limit_spend.owners import Owners
 
 BUSY_SECONDS: Final = 5.0  # for which another process is waited for
@@ -75,10 +75,7 @@ class Accounts:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.is_symlink():
-            raise OSError(errno.ELOOP, "the database is a link", str(path))
-        own = path.parent.stat().st_mode & 0o070 == 0  # a folder for a group has files for the group
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600 if own else 0o660))
+        make_file(path)
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:

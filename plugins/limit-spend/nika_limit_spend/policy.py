@@ -9,11 +9,12 @@ import math
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 from nika_core.plugin import Admission, Limit, Policy, Refusal, Spending, Stage, UsageError
 from nika_limit_spend.accounts import Account, Accounts, ClockError, OpenAccounts, Short
-from nika_limit_spend.settings import BUDGETS, TEAM_DAY, USER_DAY, Place, budget, nano, place
+from nika_limit_spend.settings import BUDGETS, DATABASE, TEAM_DAY, USER_DAY, Place, budget, nano, place
 
 _AGAIN: Final = 0.25  # seconds after which a call asks again that other calls leave no room for
 _UNLIMITED: Final = 2**62  # billionths of a US dollar
@@ -102,18 +103,27 @@ class SpendPolicy(Policy):
         for measure, account in zip((TEAM_DAY, USER_DAY), _accounts_of(request, where), strict=True):
             if account.limit < _UNLIMITED:
                 spent = reserved = 0
-                if where.database.exists():
-                    try:
+                try:
+                    if _is_there(where.database):
                         accounts = self._accounts.of(where.database)
                         spent, reserved = accounts.spent(where.day(request.time), account.name)
-                    except (sqlite3.Error, OSError, ClockError) as error:
-                        refusal = _unusable(request.environ, error)
-                        raise UsageError(refusal.reason, hint=refusal.hint) from error
+                except (sqlite3.Error, OSError, ClockError) as error:
+                    refusal = _unusable(request.environ, error)
+                    raise UsageError(refusal.reason, hint=refusal.hint) from error
                 found[measure] = max(0, account.limit - spent - reserved) / 10**9
         return found
 
     def _of(self, environ: Mapping[str, str]) -> Accounts:
         return self._accounts.of(place(environ).database)
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether anything has this name. Raise OSError if nobody may know: a budget is not whole then."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _accounts_of(request: Admission, where: Place) -> tuple[Account, Account]:
@@ -155,7 +165,9 @@ def _unusable(environ: Mapping[str, str], error: Exception) -> Refusal:
     if isinstance(error, UsageError):
         return Refusal(error.message, error.hint)
     where, why = place(environ).database, str(error)
-    hint = f"see that {where} and its folder can be written by who runs Nika"
+    if isinstance(error, OSError):
+        why = error.strerror or why
+    hint = f"make {where} and its folder writable for the user that runs Nika, or name another file: {DATABASE}"
     if isinstance(error, ClockError):
         hint = f"set the clock right; if it was wrong before, remove {where}: what was spent is forgotten then"
     elif "locked" in why:

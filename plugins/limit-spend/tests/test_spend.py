@@ -8,8 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from nika_core.plugin import Admission, Refusal, Spending, Stage
 
 NOON = 1_795_694_400.0  # 2026-11-26, 12:00 UTC
 DAY = 86_400.0
+NOBODY = 65_534
 
 
 @pytest.fixture(autouse=True)
@@ -223,9 +225,10 @@ def no_folder(path: Path) -> None:
     [
         (damaged, "file is not a database", "restore"),
         (half_gone, "", "restore"),
-        (a_folder, "Is a directory", "can be written"),
-        (a_link, "the database is a link", "can be written"),
-        (no_folder, "File exists", "can be written"),
+        (a_folder, "Is a directory", "writable"),
+        (a_link, "the database is a link", "writable"),
+        (os.mkfifo, "the database is no regular file", "writable"),
+        (no_folder, "File exists", "writable"),
     ],
 )
 def test_accounts_that_cannot_be_used_refuse_what_costs_money(
@@ -240,6 +243,112 @@ def test_accounts_that_cannot_be_used_refuse_what_costs_money(
     assert refusals[0] is not None
     assert (reason in refusals[0].reason, hint in (refusals[0].hint or "")) == (True, True), refusals[0]
     assert house.admit("a", "0") is None
+
+
+def read_only(path: Path) -> None:
+    path.chmod(0o444)
+
+
+def a_read_only_folder(path: Path) -> None:
+    path.parent.chmod(0o555)
+
+
+def a_closed_folder(path: Path) -> None:
+    path.parent.chmod(0)
+
+
+def a_folder_beside(path: Path) -> None:
+    path.with_name("spend.db-wal").mkdir()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Return a folder that every user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="nika-spend-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("spoil", [None, read_only, a_read_only_folder, a_closed_folder, a_folder_beside])
+def test_accounts_that_may_not_be_written_refuse_what_costs_money_and_say_so(
+    open_folder: Path, spoil: Callable[[Path], None] | None
+) -> None:
+    path = open_folder / "state" / "spend.db"
+    path.parent.mkdir()
+    Accounts(path).close()
+    if spoil is not None:
+        spoil(path)
+    try:
+        told = as_a_user_that_is_not_root(path)
+    finally:
+        path.parent.chmod(0o755)
+    if spoil is None:
+        assert told == ["", "", "0.9"]
+        return
+    for text in told:
+        assert f"what was spent today cannot be read or written in {path} (" in text
+        assert "nothing that costs money is called" in text
+    assert f"make {path} and its folder writable" in told[0]
+
+
+def as_a_user_that_is_not_root(path: Path) -> list[str]:
+    """Return what a call, a run and `nika limits` are told, of which the last may be told what is left."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            if os.geteuid() == 0:
+                for each in (path, path.parent, *path.parent.glob("*")):
+                    os.chown(each, NOBODY, NOBODY)
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            house = House(path)
+            refusals = [house.admit("a", "0.1"), house.admit("", "0.1", Stage.RUN)]
+            told = ["" if each is None else f"{each.reason} {each.hint}" for each in refusals]
+            try:
+                told.append(str(house.left))
+            except UsageError as error:
+                told.append(error.message)
+            os.write(writing, json.dumps(told).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    found: list[str] = json.loads(text)
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize(
+    ("file", "shared", "reason"),
+    [
+        (0o600, 0o700, "not shared with a group"),
+        (0o644, 0o755, "not shared with a group"),
+        (0o666, 0o755, "everybody may write to it"),
+        (0o660, 0o1777, "everybody may write to it"),
+        (0o660, 0o2770, ""),
+    ],
+)
+def test_accounts_of_another_user_count_only_if_they_are_shared_with_a_group(
+    folder: Path, file: int, shared: int, reason: str
+) -> None:
+    path = folder / "state" / "spend.db"
+    path.parent.mkdir()
+    Accounts(path).close()
+    path.parent.chmod(shared)
+    path.chmod(file)
+    os.chown(path, NOBODY, NOBODY)
+    refusal = House(path).admit("a", "0.1")
+    if reason:
+        assert refusal is not None
+        assert reason in refusal.reason
+        assert "belongs to" in refusal.reason
+        with pytest.raises(UsageError, match="belongs to"):
+            _ = House(path).left
+    else:
+        assert refusal is None
 
 
 def test_accounts_that_another_process_holds_and_a_full_disk_refuse(

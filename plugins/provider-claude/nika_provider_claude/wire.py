@@ -30,6 +30,7 @@ from nika_provider_claude.models import thinking_of
 
 DEFAULT_MAX_TOKENS: Final = 4096
 _MARK: Final = {"type": "ephemeral"}  # kept for five minutes, and again for five whenever it is read
+_KINDS: Final = ("message_start", "message", "content_block_start", "content_block_delta", "message_delta", "ping")
 _TEXT: Final = {"type", "text"}  # all that a piece of text has
 LEAST_ROOM: Final = 2048  # tokens of an answer, in which thinking has a place
 _LEAST_BUDGET: Final = 1024  # tokens of thinking: Anthropic's own bound
@@ -188,17 +189,25 @@ def _source(part: ImagePart | DocumentPart) -> dict[str, Any]:
     return {"type": "base64", "media_type": part.media_type, "data": data}
 
 
+def _key(index: object) -> int | str:
+    return index if type(index) is int else str(index)
+
+
 class ClaudeReply(Reply):
     """Collects the events of a stream, or a whole message."""
 
     def __init__(self, request: ModelRequest) -> None:
         super().__init__(request)
         self._blocks: list[dict[str, Any]] = []
-        self._places: dict[object, int] = {}  # of the blocks, by their index, which some servers use again
+        self._places: dict[int | str, int] = {}  # of the blocks, by their index, which some servers use again
+        self.begun = False
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event and return the text in it."""
-        match event.get("type"):
+        kind = event.get("type")
+        # A server that takes the request for one that counts tokens has generated nothing: it may be asked again.
+        self.begun = self.begun or kind in _KINDS or "input_tokens" in event
+        match kind:
             case "message_start":
                 message = _object_in(event, "message")
                 self.model = str(message.get("model") or self.model)
@@ -227,8 +236,9 @@ class ClaudeReply(Reply):
         return "".join(self._begin(index, block) for index, block in enumerate(blocks))
 
     def _begin(self, index: object, block: Mapping[str, Any]) -> str:
-        place = self._places[index] = len(self._blocks)
-        self._blocks.append(dict(block))
+        place = self._places[_key(index)] = len(self._blocks)
+        text = block.get("text", "")
+        self._blocks.append(dict(block) if isinstance(text, str) else {**block, "text": content_text(text)})
         if block.get("type") == "tool_use":
             self.calls.add({**block, "index": place})
         return content_text(block) if block.get("type") == "text" else ""
@@ -236,7 +246,7 @@ class ClaudeReply(Reply):
     def _continue(self, index: object, delta: Mapping[str, Any]) -> str:
         if not self._blocks:
             self._begin(index, {"type": "text", "text": ""})
-        place = self._places.get(index, len(self._blocks) - 1)
+        place = self._places.get(_key(index), len(self._blocks) - 1)
         block = self._blocks[place]
         if block.keys() == delta.keys() == _TEXT and delta["type"] == "text_delta" and type(delta["text"]) is str:
             block["text"] += delta["text"]  # nearly all of a reply: the bound of `bench_streams` needs it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ class Client(ServerClient):
 
     async def connect(self) -> Any:
         """Make the SDK's client."""
-        sdk = await load_sdk("ollama")
+        sdk = await _sdk()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else None
         return sdk.AsyncClient(self.address, headers=headers, **await self.http_options("httpx"))
 
@@ -80,6 +81,22 @@ class Client(ServerClient):
         if details.status == 404 and "model" in details.message:
             failure.hint = f"`ollama pull {model}` fetches it; `nika providers --check` lists what is there"
         return failure
+
+
+async def _sdk() -> Any:
+    """Return the module with the SDK's clients.
+
+    When it is imported it makes a client by the variables for proxies and certificates, and fails for what it cannot
+    read there (`NO_PROXY=[::1]`). Ours is given its own, and the module is there by then.
+    """
+    try:
+        return await load_sdk("ollama")
+    except ImportError:
+        raise
+    except Exception:
+        if (module := sys.modules.get("ollama._client")) is None:
+            raise
+        return module
 
 
 def _with_scheme(address: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from nika_core.plugin import DocumentPart, ImagePart, Message, ModelRequest, Role, estimate_tokens
 from nika_core.toolbox.providers import ChatReply, file_text, with_reasoning
@@ -88,8 +88,12 @@ def _sent(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
 class Reply(ChatReply):
     """Collects the parts of a stream."""
 
+    _parts_of_reply: ClassVar[frozenset[str]] = frozenset({"message", "done"})
+
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a part and return the text in it."""
+        if not self.begun:
+            self._begin(event)
         self.model = str(event.get("model") or self.model)
         message = event.get("message")
         text = self.message(message) if isinstance(message, Mapping) else ""

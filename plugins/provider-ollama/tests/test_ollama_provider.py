@@ -248,3 +248,22 @@ async def test_a_model_that_cannot_think_is_an_error_that_says_so(ollama_server:
         codes.MODEL_CANNOT,
         "use a model that can think, or remove `effort`",
     )
+
+
+IMPORTS = """
+import asyncio, os, sys
+from nika_provider_ollama.client import Client
+
+for name, value in (("NO_PROXY", "[::1],127.0.0.0/8"), ("HTTPS_PROXY", "ftp://x"), ("SSL_CERT_FILE", "/nowhere")):
+    os.environ["HTTP_PROXY"] = "http://127.0.0.1:9"
+    os.environ[name] = value
+    client = Client({"OLLAMA_HOST": "http://127.0.0.1:5", name: value})
+    asyncio.run(client.connect())
+    sys.modules.pop("ollama", None)  # the next import begins anew
+    del os.environ[name]
+"""
+
+
+def test_no_variable_keeps_the_sdk_from_being_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

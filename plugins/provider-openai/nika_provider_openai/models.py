@@ -54,7 +54,10 @@ def _files(model: str, *, official: bool) -> tuple[FileAbility, ...]:
 
 def is_openai(address: str) -> bool:
     """Return whether an address is OpenAI's own, of any region."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # no address of a server: the first call says so
+        return False
     return parts.scheme == "https" and f".{parts.hostname or ''}".endswith(".api.openai.com")
 
 

@@ -119,8 +119,10 @@ class ResponsesReply(Reply):
     def __init__(self, request: ModelRequest) -> None:
         super().__init__(request)
         self._items: list[dict[str, Any]] = []
-        self._seen: set[tuple[object, object]] = set()  # kinds and ids of items
+        self._seen: set[tuple[str, str]] = set()  # kinds and ids of items
+        self._pending: dict[str, dict[str, Any]] = {}  # calls that have begun, by the ids of their items
         self._said = False
+        self._cut = False  # whether an item is not whole
         self._said_in_item = False
 
     def add(self, event: Mapping[str, Any]) -> str:
@@ -131,21 +133,40 @@ class ResponsesReply(Reply):
             case "response.refusal.delta":
                 self.refused = True
                 return self._text(event.get("delta"))
+            case "response.output_text.done" if not self._said_in_item:
+                return self._text(event.get("text"))
+            case "response.content_part.done" if not self._said_in_item:
+                return self._text(event.get("part"))
+            case "response.output_item.added":
+                self._call_begins(event.get("item"))
+            case "response.function_call_arguments.delta" | "response.function_call_arguments.done" as kind:
+                self._call_goes_on(event, whole=kind.endswith("done"))
             case "response.output_item.done":
                 text, self._said_in_item = self._item(event.get("item"), self._said_in_item), False
                 return self._text(text) if text else ""
             case "response.usage":
                 self.used(event.get("usage"))
             case "response.completed" | "response.incomplete":
+                self.used(event.get("usage"))
                 return self._whole(event.get("response"))
             case None if "output" in event:
                 return self._whole(event)
         return ""
 
-    def _text(self, text: Any) -> str:
+    def _text(self, content: Any) -> str:
+        text = content_text(content)
         self._said = self._said or bool(text)
         self._said_in_item = self._said_in_item or bool(text)
-        return text if isinstance(text, str) else ""
+        return text
+
+    def _call_begins(self, item: Any) -> None:
+        if isinstance(item, Mapping) and item.get("type") == "function_call":
+            self._pending[str(item.get("id"))] = dict(item)
+
+    def _call_goes_on(self, event: Mapping[str, Any], *, whole: bool) -> None:
+        call, piece = self._pending.get(str(event.get("item_id"))), event.get("arguments" if whole else "delta")
+        if call is not None and isinstance(piece, str):
+            call["arguments"] = piece if whole else f"{call.get('arguments') or ''}{piece}"
 
     def _whole(self, response: Any) -> str:
         """Take the end: the response as a whole, whose items and text may have come before."""
@@ -157,22 +178,29 @@ class ResponsesReply(Reply):
         output = response.get("output")
         kinds = {kind for kind, _ in self._seen}
         for item in output if isinstance(output, list) else ():
-            if isinstance(item, Mapping) and (_id_of(item) or item.get("type") not in kinds):
+            if isinstance(item, Mapping) and (_id_of(item) or str(item.get("type")) not in kinds):
                 text += self._item(item, said)
+        for call in list(self._pending.values()):  # of servers that do not send the items again
+            self._item(call, said=True)
+        if not said and not text:
+            text = content_text(response.get("output_text"))
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, Mapping) else None
         self.ended(reason or response.get("status"))
+        self.ended("incomplete" if self._cut and self.stop is not None else None)
         return text
 
     def _item(self, item: Any, said: bool) -> str:
         """Take one finished item of the output, and return its text unless that has been `said`."""
         if not isinstance(item, Mapping):
             return ""
-        kind = item.get("type")
+        kind = str(item.get("type"))
         if _id_of(item) and (kind, _id_of(item)) in self._seen:
             return ""
         self._seen.add((kind, _id_of(item)))
+        self._cut = self._cut or item.get("status") == "incomplete"
         if kind == "function_call":
+            self._pending.pop(str(item.get("id")), None)
             call = {name: item.get(name) for name in ("name", "arguments")}
             self.calls.add({"id": item.get("call_id") or item.get("id"), "index": len(self._items), **call})
         if kind == "reasoning" and not (item.get("encrypted_content") or item.get("content")):
@@ -190,8 +218,8 @@ class ResponsesReply(Reply):
         return super().parts(calls)
 
 
-def _id_of(item: Mapping[str, Any]) -> object:
-    return item.get("id") or item.get("call_id")
+def _id_of(item: Mapping[str, Any]) -> str:
+    return str(item.get("id") or item.get("call_id") or "")
 
 
 def _returned(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +232,7 @@ async def with_failures(events: AsyncIterator[Mapping[str, Any]]) -> AsyncGenera
     """Yield the events of a reply; an event that says that the reply has failed as the error in it."""
     async for event in events:
         response = event.get("response")
-        if event.get("type") == "response.failed" and isinstance(response, Mapping):
+        if isinstance(response, Mapping) and (event.get("type") == "response.failed" or response.get("error")):
             if response.get("usage"):
                 yield {"type": "response.usage", "usage": response["usage"]}
             yield {"error": response.get("error") or {"message": "the response has failed"}}
@@ -219,10 +247,12 @@ class EitherReply:
 
     Attributes:
         usage: what it has used, if the server has said so.
+        begun: whether any event so far belongs to a reply, or keeps the connection open until there is one.
     """
 
     def __init__(self, request: ModelRequest) -> None:
         self.usage: Usage | None = None
+        self.begun = False
         self._request = request
         self._reply: ResponsesReply | ChatReply | None = None
 
@@ -238,10 +268,13 @@ class EitherReply:
             kind = str(event.get("type") or "")
             is_response = "output" in event or kind.startswith("response.")
             if kind and not is_response and "choices" not in event:
-                return ""  # a ping
+                self.begun = self.begun or any(word in kind for word in ("ping", "alive", "beat"))
+                return ""
             reply = self._reply = ResponsesReply(self._request) if is_response else ChatReply(self._request)
         text = reply.add(event)
         self.usage = reply.usage
+        if not self.begun:
+            self.begun = reply.begun
         return text
 
     def finished(self) -> Finished:

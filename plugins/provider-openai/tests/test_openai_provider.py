@@ -466,3 +466,13 @@ def test_an_effort_is_asked_for_where_it_is_known_and_left_out_where_it_was_refu
     official, other = Client({"OPENAI_API_KEY": KEY}), Client({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
     assert (official.info("gpt-5").efforts, official.info("gpt-4o").efforts) == (("low", "medium", "high"), ())
     assert other.info("qwen3").efforts
+
+
+@pytest.mark.parametrize("address", ["http://[::zz]:9/v1", "http://[::1/v1"])
+async def test_an_address_that_is_none_fails_the_first_call_and_not_the_plugin(address: str) -> None:
+    client = Client({"OPENAI_BASE_URL": address})
+    with pytest.raises(TaskError, match="not the address of a server") as caught:
+        async for _ in client.stream(ModelRequest((Message(Role.USER, "hi"),), model="m", max_tokens=5)):
+            pass
+    assert caught.value.category is Category.CONFIG
+    await client.close()

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from nika_core import codes
-from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.ports import CallScope, InMemoryCallCache
 from nika_core.engine.fair_turns import SLICE, FairTurns
 from nika_core.engine.llm.budget import Budget
@@ -687,10 +686,10 @@ async def test_what_a_failed_call_leaves_unknown_is_what_its_events_do_not_tell(
     assert noted(h) == (22, 100)  # the later reply says nothing about the lost one
 
 
-async def test_a_free_model_needs_no_note_of_what_was_sent() -> None:
+async def test_a_free_model_needs_no_note_of_what_was_sent_and_waits_for_no_disk() -> None:
     h = house(info=ModelInfo("m", free=True))
     await h.caller.complete(ask(), h.scope())
-    assert (noted(h), h.barriers) == ((0, 0), 1)
+    assert (noted(h), h.barriers) == ((0, 0), 0)
     assert len(h.call_cache._kept) == 1
 
 
@@ -754,42 +753,6 @@ async def test_a_provider_is_not_sent_the_reasoning_of_another() -> None:
     own, foreign = ReasoningPart({"a": 1}, "acme"), ReasoningPart({"a": 1}, "elsewhere")
     await h.caller.complete(ModelRequest((Message(Role.ASSISTANT, (foreign, TextPart("x"), own)),)), h.scope())
     assert h.client.asked[0].messages[0].parts == (TextPart("x"), own)
-
-
-async def test_a_reply_that_an_earlier_version_kept_is_given_again() -> None:
-    h = house((AssertionError("called"),))
-    request = {
-        "messages": [
-            {
-                "role": "user",
-                "content": "a question",
-                "tool_calls": [],
-                "tool_call_id": None,
-                "is_error": False,
-                "state": None,
-            }
-        ],
-        "model": "m",
-        "system": None,
-        "tools": [],
-        "max_tokens": 100,
-        "temperature": None,
-        "output_schema": None,
-        "key": "",
-    }
-    kept = {
-        "text": "x",
-        "toolCalls": [{"id": "1", "name": "f", "arguments": {}, "raw": "{}"}],
-        "stopReason": "toolUse",
-        "usage": {"inputTokens": 1, "outputTokens": 1},
-        "model": "m",
-        "state": {"signature": "S"},
-    }
-    scope = h.scope()
-    h.call_cache.put(scope.key, f"model:{digest(['acme', request])}:1", kept)
-    reply = await h.caller.complete(ask("a question"), scope)
-    parts = (ReasoningPart({"signature": "S"}), TextPart("x"), ToolCall("1", "f", {}, "{}"))
-    assert (reply.reused, reply.parts) == (True, parts)
 
 
 async def test_a_notice_of_a_client_is_told_once_and_is_no_text() -> None:
@@ -886,6 +849,66 @@ async def test_the_next_call_waits_for_what_the_server_says_is_used_up() -> None
     assert h.time.slept == []
     await h.caller.complete(ask("again"), h.scope())
     assert sum(h.time.slept) == pytest.approx(12)
+
+
+@pytest.mark.parametrize(
+    ("limits", "cause"),
+    [
+        ({"requests": RateLimit(0, 12, 4)}, "the server allows about 20 requests a minute"),
+        ({"tokens": RateLimit(0, 60, 1200), "requests": RateLimit(9, 1, 9)}, "about 1,200 tokens a minute"),
+        ({"input_tokens": RateLimit(0, 60, 90)}, "about 90 tokens of prompts a minute"),
+        ({"output_tokens": RateLimit(0, 60, 600)}, "about 600 tokens of answers a minute"),
+    ],
+)
+async def test_the_user_is_told_once_for_each_model_why_calls_wait(limits: dict[str, RateLimit], cause: str) -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), rates=RateState(**limits))))
+    waits: list[str] = []
+    for number in range(4):
+        await h.caller.complete(ask(str(number)), h.scope(on_wait=waits.append))
+    assert len(h.notices) == 1
+    assert f"Calls to 'm' (acme) have to wait, this one for about {h.time.slept[0]:.0f} s: " in h.notices[0]
+    assert cause in h.notices[0]
+    assert [cause in each for each in waits if each] == [True] * 3
+    assert waits[-1] == ""  # it is sent
+    await h.caller.complete(ask("0", model="n"), h.scope())
+    await h.caller.complete(ask("1", model="n"), h.scope())
+    assert len(h.notices) == 2
+
+
+async def test_a_short_wait_is_not_worth_a_word() -> None:
+    h = house((TextDelta("x"), Finished("end", Usage(10, 2), rates=RateState(requests=RateLimit(0, 1.5, 1)))))
+    await h.caller.complete(ask(), h.scope())
+    await h.caller.complete(ask("again"), h.scope())
+    assert sum(h.time.slept) == pytest.approx(1.5)
+    assert h.notices == []
+
+
+async def test_calls_behind_one_that_waits_know_what_for_and_a_cancelled_one_waits_no_more() -> None:
+    h = house(provider=Provider(name="acme", summary="x", client="x:Y", requests_per_minute=1))
+    await h.caller.complete(ask(), h.scope())
+    asleep = asyncio.Event()
+    h.time.sleep = lambda seconds: asleep.wait()  # type: ignore[assignment]  # for ever
+    waits: list[list[str]] = [[], []]
+    calls = [
+        asyncio.create_task(h.caller.complete(ask(str(number)), h.scope(on_wait=each.append)))
+        for number, each in enumerate(waits)
+    ]
+    while not all(waits):
+        await asyncio.sleep(0)
+    assert all("the plugin of the provider allows 1 requests a minute" in each[-1] for each in waits)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert [each[-1] for each in waits] == ["", ""]
+    assert len(h.notices) == 1
+
+
+async def test_a_pause_that_the_server_asked_for_is_told() -> None:
+    h = house((TaskError("slow down", category=Category.RATE_LIMIT, retry_after=7.0),), OK)
+    with pytest.raises(TaskError):
+        await h.caller.complete(ask("a"), h.scope())
+    await h.caller.complete(ask("b"), h.scope(task_id="other", key="r/other#1"))
+    assert "this one for about 7 s: the server asked to wait" in h.notices[0]
 
 
 async def test_a_provider_is_told_the_run_the_task_and_the_projects_labels() -> None:

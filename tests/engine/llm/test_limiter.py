@@ -70,17 +70,6 @@ async def test_a_call_above_a_minutes_worth_goes_alone_and_is_paid_for_afterward
     assert time.now == pytest.approx(1090.0)
 
 
-async def test_a_pause_that_the_provider_asks_for_holds_every_call() -> None:
-    time = Time()
-    limiter = Limiter(time)
-    limiter.pause(5.0)
-    await limiter.acquire(1)
-    assert time.now == pytest.approx(1005.0)
-    limiter.pause(86400.0)
-    await limiter.acquire(1)
-    assert time.now == pytest.approx(1065.0)  # never longer than a minute
-
-
 async def test_a_cancelled_wait_takes_nothing_and_lets_the_next_one_on() -> None:
     time = Stopped()
     limiter = Limiter(time, requests_per_minute=1)

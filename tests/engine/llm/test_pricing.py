@@ -98,12 +98,14 @@ TOKENS = st.one_of(st.integers(0, 3000), st.integers(190_000, 280_000))
 
 
 def of_the_list(provider: str, model: str, usage: Usage) -> Decimal | None:
-    """What the library itself works out."""
+    """What the library itself works out; of more tokens of the cache than the prompt has, as many as it has."""
+    read = min(usage.cached_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - read)
     tokens = genai_prices.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cached_tokens or None,
-        cache_write_tokens=usage.cache_write_tokens or None,
+        cache_read_tokens=read or None,
+        cache_write_tokens=written or None,
     )
     try:
         return genai_prices.calc_price(tokens, model, provider_id=provider).total_price
@@ -131,3 +133,9 @@ def test_the_list_is_asked_once_for_a_model(provider: str, model: str, monkeypat
     monkeypatch.setattr(genai_prices, "Usage", None)
     assert prices.cost(provider, ModelInfo(model), Usage(10, 20)) == first
     assert (first is None) == (model == "nobodys")
+
+
+def test_more_tokens_of_the_cache_than_of_the_prompt_leave_a_model_priced() -> None:
+    prices, model = Prices(), ModelInfo("gpt-4o")
+    odd = prices.cost("openai", model, Usage(10, 5, cached_tokens=900, cache_write_tokens=900))
+    assert odd == prices.cost("openai", model, Usage(10, 5, cached_tokens=10))

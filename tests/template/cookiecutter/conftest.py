@@ -28,6 +28,8 @@ CASES = {
     "notifier-private": NewPlugin(kind="notifier", word="acme-board", author="acme", private=True),
     "secret_source-public": NewPlugin(kind="secret_source", word="vault", author="Ada Lovelace"),
     "secret_source-private": NewPlugin(kind="secret_source", word="acme-vault", author="acme", private=True),
+    "observer-public": NewPlugin(kind="observer", word="failures", author="Ada Lovelace"),
+    "observer-private": NewPlugin(kind="observer", word="acme-audit", author="acme", private=True),
     "limit_policy-private": NewPlugin(kind="limit_policy", word="acme-house", author="acme", private=True),
 }
 
