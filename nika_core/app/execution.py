@@ -29,7 +29,7 @@ from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_info import run_info
 from nika_core.app.run_observers import RunObservers
 from nika_core.app.run_policies import RunPolicies, run_policies
-from nika_core.app.run_processes import end_processes, own_process
+from nika_core.app.run_processes import end_processes, give_process_to
 from nika_core.app.run_secrets import late_values
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
@@ -175,7 +175,7 @@ class Execution:
         if self._recorded is not None:
             await end_processes(run_id, of_a_killed_nika=True)
         if self._owns_process:
-            own_process(run_id)
+            give_process_to(run_id)
         try:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)

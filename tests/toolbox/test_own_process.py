@@ -24,7 +24,8 @@ pytestmark = [
 PATIENCE = 30.0
 BEGIN = """
     import asyncio, functools, multiprocessing, os, signal, subprocess, sys, time
-    from nika_core.app.run_processes import end_processes, own_process
+    from nika_core.app.run_processes import end_processes
+    from nika_core.toolbox.process.own_process import own_process
 
     from nika_core.toolbox.process import sweeping
 
