@@ -117,6 +117,16 @@ KINDS = {
         "observers.md",
         ("ObserverDescription", "Observer", "ObserverSetup", "TraceContext"),
     ),
+    "Backends": (
+        "nika_backends",
+        "backend",
+        "backends.md",
+        (
+            *("BackendDescription", "Backend", "BackendSetup", "BackendKernel", "Submission", "RunUpdate"),
+            *("BackendRun", "WorkerOptions", "RunDriver", "DriverAction", "StartWork", "StopWork", "SetTimer"),
+            *("ClearTimer", "EndRun", "TaskRunner", "WorkEnd"),
+        ),
+    ),
 }
 
 FILES = (
@@ -209,6 +219,9 @@ def python_api() -> str:
         lines.extend(described("nika_core", names))
     lines.append("## The history of runs\n")
     lines.extend(described("nika_core.api.runs", ("list", "get", "remove", "path")))
+    lines.append("## Runs on a backend\n")
+    names = ("connect", "submission", "event", "result", "paused", "questions_in", "answer_to", "prepared", "keywords")
+    lines.extend(described("nika_core.api.backends", names))
     return _page(lines)
 
 

@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from nika_core.api import runs
+    from nika_core.api import backends, runs
     from nika_core.api.checking import aplan, load, plan, prepare, validate
     from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
     from nika_core.api.plugins import (
@@ -131,7 +131,10 @@ _PUBLIC: Final = {
     "registry": ("PluginStatus",),
     "registry.scan": ("DISTRIBUTION",),
 }
-_MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in names} | {"runs": "api.runs"}
+_MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in names} | {
+    "runs": "api.runs",
+    "backends": "api.backends",
+}
 
 __all__ = [
     "DISTRIBUTION",
@@ -183,6 +186,7 @@ __all__ = [
     "aplan",
     "aresume",
     "arun",
+    "backends",
     "carry_out",
     "check_plugins",
     "check_providers",
@@ -228,7 +232,7 @@ def __getattr__(name: str) -> Any:
     if module is None:
         raise AttributeError(f"module 'nika_core' has no attribute {name!r}")
     loaded = importlib.import_module(f"nika_core.{module}")
-    value = globals()[name] = loaded if name == "runs" else getattr(loaded, name)
+    value = globals()[name] = loaded if name in ("runs", "backends") else getattr(loaded, name)
     return value
 
 

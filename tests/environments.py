@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOT_META = {"provider-local", "secret-keyring", "observer-otel"}
+NOT_META = {"backend-temporal", "provider-local", "secret-keyring", "observer-otel"}
 _OURS = ("nika", "_nika", "__editable__", "_virtualenv", "distutils-precedence", "a1_coverage")
 
 

@@ -78,13 +78,18 @@ def _read(
 
 
 def prepare(
-    workflow: str | Path | LoadedWorkflow, *, resumed: ResumedRun | None = None, **options: Unpack[PlanOptions]
+    workflow: str | Path | LoadedWorkflow,
+    *,
+    resumed: ResumedRun | None = None,
+    elsewhere: bool = False,
+    **options: Unpack[PlanOptions],
 ) -> PreparedRun:
     """Return a run that could start now: inputs, models, limits and secrets are checked. Nothing is called.
 
     Args:
         workflow: its path, its text, or what `load` returned.
         resumed: a recorded run to resume; its options are used.
+        elsewhere: it is for a backend: the keys of its models need not be on this machine.
         options: see `PlanOptions`.
 
     Raises:
@@ -96,7 +101,7 @@ def prepare(
     else:
         workspace = options["workspace"] = open_workspace(workflow, options)
         loaded = load(workflow, provider=given.provider, model=given.model, **_where(options))
-    return prepared_run.prepare_run(workspace, loaded, given, resumed)
+    return prepared_run.prepare_run(workspace, loaded, given, resumed, elsewhere=elsewhere)
 
 
 def _where(options: PlanOptions) -> WorkspaceOptions:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Final
 
 from nika_core.app.answering import open_questions, send_answer
-from nika_core.app.attached_paths import with_files
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_requests
-from nika_core.app.mock_shapes import Shape, wanted_outputs
-from nika_core.app.mock_step import MockStep
 from nika_core.app.mocked_answers import answers_of, unused_answers
-from nika_core.app.model_checks import with_model
 from nika_core.app.own_runs import signed
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import QuestionNotices, question_notices
-from nika_core.app.rate_governor import governor_of
 from nika_core.app.received_signals import ReceivedSignals, TakeSignals, arrived_of
 from nika_core.app.results import SentSignal
 from nika_core.app.run_folder import RunFolder
@@ -30,38 +24,27 @@ from nika_core.app.run_info import run_info
 from nika_core.app.run_observers import RunObservers
 from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_processes import end_processes, give_process_to
-from nika_core.app.run_secrets import late_values
+from nika_core.app.run_services import run_services
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
-from nika_core.document.checks.check_context import depends_on
 from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import RunRequest
-from nika_core.engine.llm.batching import BatchPolicy
-from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
-from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.host import Run
-from nika_core.engine.local.services import EventListener, Services, no_barrier, unrecorded
+from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
 from nika_core.model.ids import NodeId
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.late_values import LateValue
-from nika_core.model.limits import LimitKind
+from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
-from nika_core.model.template import Placeholder
 from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import Task
-from nika_core.plugin import Step, Values
-from nika_core.registry import Kind
-from nika_core.template import render_payload, resolve, resolve_early
 
 _HERE: Final = "the run's terminal"
 
@@ -306,94 +289,32 @@ class Execution:
         )
 
     def _services(self, budget: Budget, trace: TraceContext | None) -> Services:
-        prepared, workspace, log = self._prepared, self._prepared.workspace, self._log
-        catalog, limits = workspace.registry, self._prepared.limits
-        json_depth = limits.counts.get(LimitKind.JSON_DEPTH)
-
-        @cache
-        def wanted() -> dict[str, Shape]:
-            return wanted_outputs(prepared)
-
-        @cache
-        def step(word: str) -> Step:
-            if prepared.options.mock and not catalog.keyword(word).only_asks:
-                return MockStep(catalog.facets(word), wanted)
-            return workspace.registry.new_step(word)
-
-        folder = self._folder
-
-        @cache
-        def is_late(source: str) -> bool:
-            return catalog.template_source(source).late
-
-        def resolved(placeholder: Placeholder, values: Values) -> Json:
-            return resolve(placeholder, replace(values, run=folder.added_to(values.run)), catalog.source)
-
-        def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
-            seen: Values | None = None
-
-            def value(placeholder: Placeholder) -> Json | LateValue:
-                nonlocal seen
-                if seen is None:
-                    seen = values()
-                    seen = replace(seen, run=folder.added_to(seen.run))
-                return resolve_early(placeholder, seen, catalog.source, is_late)
-
-            keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
-            payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
-            payload = with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
-            return payload if prepared.options.mock else with_files(payload, task, keyword, folder.path)
-
-        batch_policy, batchable = None, self._batchable
-        if batchable is not None:
-            batch_policy = BatchPolicy(batchable.eligible, patience=batchable.longest)
-        caller = ResilientCaller(
-            prepared.directory,
+        prepared, log = self._prepared, self._log
+        services = run_services(
+            prepared,
             budget,
-            prices=prepared.prices,
+            self._folder,
+            notice=self._notice,
             policies=self._policies,
-            clock=workspace.clock,
-            breaker=BreakerSettings.of(limits),
-            batch_policy=batch_policy,
-            models=workspace.project.models,
-            labels=prepared.masker.json(dict(workspace.project.labels)),
-            governor=governor_of(workspace, self._notice),
+            batchable=self._batchable,
+            answers=self._answers,
         )
         signals = self._signals
         arrived = nothing_arrived if signals is None else arrived_of(signals)
         if signals is None and log is not None:
             received = ReceivedSignals(log, self._earlier_answers, self._notice)
             signals, arrived = received.take, received.arrived
-        return Services(
-            keyword=catalog.keyword,
-            step=step,
-            facets=catalog.facets,
-            render=rendered,
-            resolve=resolved,
-            depends_on=partial(depends_on, catalog),
-            settings=workspace.settings,
-            distribution=lambda word: catalog.record(Kind.KEYWORD, word).distribution,
-            caller=caller,
-            record=log.record if log else unrecorded,
-            barrier=log.barrier if log else no_barrier,
-            durable=self._durable if log else None,
-            call_cache=log or InMemoryCallCache(),
-            mask=prepared.masker.text,
-            mask_stream=prepared.masker.stream,
-            masks=lambda: prepared.masker.active,
-            add_secrets=prepared.masker.add,
-            policies=self._policies,
+        services = replace(
+            services,
             signals=signals,
-            attend=caller.attend,
             notices=self._notices,
-            clock=workspace.clock,
-            random=random.random,
-            answer=self._answers,
             attended=self._attended,
             arrived=arrived,
-            late=late_values(prepared, self._notice),
             trace=trace,
         )
+        if log is None:
+            return services
+        return replace(services, record=log.record, barrier=log.barrier, durable=self._durable, call_cache=log)
 
     def _notice(self, message: str, node: str | None = None) -> None:
         assert self._run is not None

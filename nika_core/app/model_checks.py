@@ -48,9 +48,11 @@ class ModelChecks:
         *,
         running: bool,
         mocked: bool = False,
+        keys_here: bool = True,
     ) -> None:
         """Args:
         running: the workflow is about to run, so keys are needed, and every model must be offered.
+        keys_here: the keys are needed on this machine.
         mocked: it is about to run without any model: only what is asked of the installed ones is checked.
         """
         self.providers: dict[str, Provider] = {}
@@ -60,6 +62,7 @@ class ModelChecks:
         self._directory = directory
         self._running = running
         self._mocked = mocked
+        self._keys = running and keys_here
         self._known: set[tuple[str, str]] = set()  # models that are no slips, each with its provider
         self.keywords: dict[str, Keyword] = {}
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
@@ -112,7 +115,7 @@ class ModelChecks:
                 yield Problem(codes.MISSING_MODEL, message, task.place, hint)
             return
         try:
-            provider, info = self._directory.model(self._agent.provider, model, secrets=self._running)
+            provider, info = self._directory.model(self._agent.provider, model, secrets=self._keys)
         except NikaError as error:
             if self._mocked:
                 return
@@ -179,7 +182,7 @@ class ModelChecks:
             )
             return
         try:
-            provider, info = self._directory.model(self._agent.provider, name, secrets=self._running, fallback=True)
+            provider, info = self._directory.model(self._agent.provider, name, secrets=self._keys, fallback=True)
         except NikaError as error:
             if self._mocked:
                 return

@@ -225,12 +225,18 @@ def _content(path: Path) -> str:
 
 
 def prepare_run(
-    workspace: Workspace, loaded: LoadedWorkflow, options: RunOptions, resumed: ResumedRun | None = None
+    workspace: Workspace,
+    loaded: LoadedWorkflow,
+    options: RunOptions,
+    resumed: ResumedRun | None = None,
+    *,
+    elsewhere: bool = False,
 ) -> PreparedRun:
     """Decide everything that can be decided before the run.
 
     Args:
         resumed: the recorded run to resume.
+        elsewhere: models are called on other machines: their keys need not be here.
 
     Raises:
         ProblemsError: everything that is wrong with the workflow; or with inputs, models and secrets.
@@ -266,7 +272,9 @@ def prepare_run(
     limits = workspace.limits_for(dict.fromkeys(words)).narrowed(_narrowed_by(options))
     directory = InstalledProviders(workspace.registry, workspace.environ, workspace.settings)
     models = [
-        ModelChecks(workspace, each, block, directory, running=not options.mock, mocked=options.mock)
+        ModelChecks(
+            workspace, each, block, directory, running=not options.mock, mocked=options.mock, keys_here=not elsewhere
+        )
         for each, block in workflows
     ]
     problems += dict.fromkeys(problem for each in models for problem in each.problems())

@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """An opened project. Nothing is read, and no plugin is imported, before it is needed."""
+    """An opened project. Nothing is read, and no plugin is imported, before it is needed.
+
+    Attributes:
+        passed: modules or objects with plugin hooks, used beside the installed plugins.
+    """
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class Workspace:
         self.environ = environ
         self.clock = clock
         self._records = tuple(records)
-        self._plugins = tuple(plugins)
+        self.passed = tuple(plugins)
         self._facet_timer = facet_timer
 
     @classmethod
@@ -169,7 +173,7 @@ class Workspace:
     @cached_property
     def installed(self) -> Registry:
         """The plugins under the project's and the environment's lists, whatever `nika.lock` says: to be listed."""
-        installed, passed = scan(), passed_plugins(self._plugins)
+        installed, passed = scan(), passed_plugins(self.passed)
         if not self._records and not passed:
             return Registry(installed, self._policy)
         taken = {record.id for record in installed}

@@ -13,7 +13,7 @@ from nika_core import codes
 from nika_core.api.project import read_input_text
 from nika_core.cli.console import json_text, mask_with, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.inputs import gather
-from nika_core.cli.options import LAST, Format, FormatOption
+from nika_core.cli.options import LAST, Format, FormatOption, OnOption
 from nika_core.cli.prompting import LeftOpenError, TerminalReader, ask_here, at_a_terminal
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.cli.waiting import answer_command_text, sender_text
@@ -49,11 +49,15 @@ def answer_command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run when it is answered.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the open questions of all runs, or of RUN.")] = False,
+    on: OnOption = None,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Show the open questions of a run, or answer one; on a terminal, ask them."""
     mask_with(nika.Workspace.open().masker)
     rest, answer = _without_answer(list(words or ()))
+    if on is not None:
+        _answer_remote(on, rest, answer, input_ or [], file, digest, format_)
+        return
     if list_:
         _print_questions(nika.questions(rest[0] if rest else None), format_)
         return
@@ -77,6 +81,23 @@ def answer_command(
         from nika_core.cli.resume_command import resume_command
 
         resume_command(sent.run_id, format_=RunFormat(format_.value))
+
+
+def _answer_remote(
+    url: str,
+    rest: list[str],
+    answer: Any,
+    pairs: list[str],
+    file: Path | None,
+    digest: str | None,
+    format_: Format,
+) -> None:
+    from nika_core.cli.remote_runs import RemoteRuns
+
+    if pairs or file is not None:
+        answer, digest = _given(pairs, file, digest)
+    run, task = [*rest, None, None][:2]
+    RemoteRuns(nika.Workspace.open(), url).answer(run or LAST, task, answer, digest, format_)
 
 
 def _without_answer(words: list[str]) -> tuple[list[str], Any]:

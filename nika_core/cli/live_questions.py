@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import Protocol
 
-import nika_core as nika
 from nika_core import codes
 from nika_core.cli.console import plain, print_error, print_message, style
 from nika_core.cli.progress import ENDS, View
@@ -13,7 +13,20 @@ from nika_core.cli.prompting import LeftOpenError, TerminalReader, WithdrawnErro
 from nika_core.cli.waiting import sender_text
 from nika_core.errors import NikaError
 from nika_core.model.events import Event, EventKind
+from nika_core.model.json import Json
 from nika_core.model.question import OpenQuestion, answer_text, is_question, question_of
+
+
+class Answerable(Protocol):
+    """A run whose questions can be answered."""
+
+    def answer(self, task: str, answer: Json) -> object:
+        """Answer a question. Raise NikaError if that cannot be."""
+        ...
+
+    def leave_open(self) -> None:
+        """Do not stay for answers."""
+        ...
 
 
 class LiveQuestions:
@@ -24,7 +37,7 @@ class LiveQuestions:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._execution: nika.Execution | None = None
+        self._execution: Answerable | None = None
         self._open: dict[str, OpenQuestion] = {}
         self._todo: deque[str] = deque()
         self._changed = threading.Condition()
@@ -34,7 +47,7 @@ class LiveQuestions:
         self._reader = TerminalReader()
         self._thread = threading.Thread(target=self._work, name="nika-questions", daemon=True)
 
-    def attach(self, execution: nika.Execution) -> None:
+    def attach(self, execution: Answerable) -> None:
         """Answer the questions of this run."""
         self._execution = execution
         self._thread.start()

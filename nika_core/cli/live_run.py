@@ -36,7 +36,7 @@ EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUS
 def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, journal: bool = True) -> int:
     """Run what is prepared, print how it goes and how it ended, and return the exit code."""
     mask_with(prepared.masker)
-    observers, view, close = _observers(prepared, format_, verbose)
+    observers, view, close = observers_of(prepared, format_, verbose)
     questions = None
     if view is not None and format_ == "pretty" and at_a_terminal():
         from nika_core.cli.live_questions import LiveQuestions
@@ -48,7 +48,7 @@ def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, jour
             prepared,
             journal=journal,
             on_event=observers,
-            on_stall=_print_warning,
+            on_stall=print_warning,
             attended=questions is not None,
             owns_process=True,
         )
@@ -59,11 +59,12 @@ def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, jour
         if questions is not None:
             questions.close()
         close()
-    _print_result(result, format_, prepared, execution)
+    print_result(result, format_, prepared, execution)
     return EXIT_CODES[result.status]
 
 
-def _print_warning(text: str) -> None:
+def print_warning(text: str) -> None:
+    """Print a warning to stderr."""
     print_message(f"{style('warning', 'yellow')}: {plain(text)}")
 
 
@@ -101,7 +102,7 @@ async def _with_signals(execution: nika.Execution, questions: LiveQuestions | No
         raise
 
 
-def _observers(
+def observers_of(
     prepared: nika.PreparedRun, format_: str, verbose: int
 ) -> tuple[list[Observer], View | None, Callable[[], None]]:
     """Return the observers of the events, the view among them, and what to call at the end.
@@ -131,7 +132,10 @@ def _nothing() -> None:
     pass
 
 
-def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, execution: nika.Execution) -> None:
+def print_result(
+    result: RunResult, format_: str, prepared: nika.PreparedRun, execution: nika.Execution | None = None
+) -> None:
+    """Print how a run ended. `execution`: None if it was on a backend."""
     if format_ == "json":
         print_json(nika.to_json(result))
     elif format_ == "jsonl":
@@ -139,8 +143,10 @@ def _print_result(result: RunResult, format_: str, prepared: nika.PreparedRun, e
     else:
         _print_pretty(result, prepared)
     annotate_failures(result, prepared.workflow)
+    if execution is None:
+        return
     for warning in execution.warnings:
-        _print_warning(warning)
+        print_warning(warning)
     if format_ == "pretty" and result.status is not RunStatus.SUCCEEDED and execution.resumable:
         print_message(f"to resume it: nika resume {result.run_id}")
 

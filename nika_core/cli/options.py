@@ -50,6 +50,14 @@ InputOption = Annotated[
 InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")]
 ProviderOption = Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
+OnOption = Annotated[
+    str | None,
+    typer.Option("--on", metavar="URL", help="The backend, e.g. temporal://localhost:7233/default; else nika.yaml's."),
+]
+SharedOption = Annotated[
+    Path | None,
+    typer.Option("--shared", metavar="DIR", help="A folder that all machines share, with the same path."),
+]
 LAST = "last"
 RunArgument = Annotated[
     str, typer.Argument(help="The run's id, a unique beginning of it, or `last`.", show_default=False)

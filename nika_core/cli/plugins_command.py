@@ -16,6 +16,7 @@ from nika_core.cli.console import format_table, plain, print_data, print_json, p
 from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import (
+    BackendDescription,
     Command,
     Keyword,
     LimitPolicy,
@@ -160,6 +161,8 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
                 "timeout": description.timeout,
                 "fields": dict(field_docs(description.settings)),
             }
+        case BackendDescription():
+            return {"summary": description.summary, "form": f"--on {description.example or description.name + '://'}"}
         case ObserverDescription():
             return {
                 "summary": description.summary,

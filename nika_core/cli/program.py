@@ -54,6 +54,7 @@ COMMANDS: Final = {
     ),
     "plan": LazyCommand("nika_core.cli.plan_command:plan_command", "Show what a run would do, touch and cost."),
     "runs": LazyCommand("nika_core.cli.runs_command:app", "The history of runs: list, show, remove."),
+    "worker": LazyCommand("nika_core.cli.worker_command:app", "Do the tasks of runs on a backend."),
     "trust": LazyCommand("nika_core.cli.trust_command:trust_command", "Let a folder's project file widen things."),
     "init": LazyCommand("nika_core.cli.init_command:init_command", "Make a project that runs at once, offline."),
     "plugins": LazyCommand("nika_core.cli.plugins_command:app", "What is installed, allowed, in conflict or broken."),

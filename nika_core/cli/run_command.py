@@ -16,9 +16,11 @@ from nika_core.cli.options import (
     InputOption,
     InputsOption,
     ModelOption,
+    OnOption,
     ProviderOption,
     RunFormat,
     RunFormatOption,
+    SharedOption,
     TimeoutOption,
     VerboseOption,
     WorkflowArgument,
@@ -30,6 +32,7 @@ from nika_core.cli.problems import (
     refused_run_as_json,
     require_workflow,
 )
+from nika_core.cli.remote_options import project_url
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
@@ -58,6 +61,8 @@ def run_command(
     economy: Annotated[
         bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
     ] = False,
+    on: OnOption = None,
+    shared: SharedOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
@@ -69,6 +74,7 @@ def run_command(
         if ask_for_trust(workspace):
             workspace, path = find_workflow(workflow)
         seconds = seconds_of(timeout)
+        url = on or project_url(workspace)
         loaded = read_workflow(workspace, path, provider, model)
         with printing_problems(loaded):
             prepared = nika.prepare(
@@ -83,9 +89,16 @@ def run_command(
                 mock=mock,
                 answers=given_answers,
                 economy=economy,
+                elsewhere=url is not None,
             )
             print_new_warnings(prepared.warnings, loaded)
 
+        if url is not None:
+            from nika_core.cli.remote_run import submit_run
+
+            sys.exit(submit_run(prepared, url, shared, format_.value, verbose))
+        if shared is not None:
+            raise UsageError("--shared is for runs on a backend", hint="give --on, too")
         from nika_core.cli.live_run import show_run
 
         # A run of a workflow that no file holds could not be resumed.

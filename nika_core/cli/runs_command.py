@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +22,18 @@ from nika_core.cli.console import (
     print_message,
     style_data,
 )
-from nika_core.cli.options import LAST, Format, FormatOption, RunArgument, seconds_of
+from nika_core.cli.options import (
+    LAST,
+    Format,
+    FormatOption,
+    OnOption,
+    RunArgument,
+    RunFormat,
+    RunFormatOption,
+    SharedOption,
+    VerboseOption,
+    seconds_of,
+)
 from nika_core.cli.progress import duration_text
 from nika_core.cli.waiting import sender_text, waits_for_text
 from nika_core.errors import NikaError, UsageError
@@ -29,6 +41,9 @@ from nika_core.model.question import answer_text
 from nika_core.model.state import RunStatus
 from nika_core.model.text import time_text
 from nika_core.model.usage import money_text, tokens_text
+
+if TYPE_CHECKING:
+    from nika_core.cli.remote_runs import RemoteRuns
 
 app = typer.Typer(
     invoke_without_command=True, rich_markup_mode=None, add_completion=False, help="The history of runs; lists them."
@@ -65,9 +80,13 @@ def list_(
     newer_than: Annotated[
         str | None, typer.Option("--newer-than", metavar="TIME", help=f"Only runs that began later: {_AGE}.")
     ] = None,
+    on: OnOption = None,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
-    """List the runs of this project, the newest first."""
+    """List the runs of this project, the newest first; with --on, those on a backend."""
+    if on is not None:
+        _remote(on).list(status, workflow, format_)
+        return
     found = nika.runs.list(
         status=status or (),
         workflow=workflow,
@@ -104,8 +123,13 @@ def show(
     run: RunArgument = LAST,
     format_: FormatOption = Format.PRETTY,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
+    on: OnOption = None,
+    shared: SharedOption = None,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
+    if on is not None:
+        _remote(on, shared).show(run, format_)
+        return
     found = nika.to_json(nika.runs.get(run, large_outputs=verbose or format_ is Format.JSON))
     if format_ is Format.JSON:
         print_json(found)
@@ -188,6 +212,37 @@ def _counts(kind: str, children: list[dict[str, Any]]) -> str:
     name = kind if len(children) != 1 else kind.removesuffix("s")
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     return f"{len(children)} {name}" + (f" ({counts})" if len(states) > 1 else "")
+
+
+@app.command()
+def attach(
+    run: RunArgument = LAST,
+    on: OnOption = None,
+    shared: SharedOption = None,
+    format_: RunFormatOption = RunFormat.PRETTY,
+    verbose: VerboseOption = 0,
+) -> None:
+    """Follow a run on a backend, as `nika run --on` does; Ctrl-C detaches, a second one cancels the run."""
+    from nika_core.cli.remote_options import url_of
+    from nika_core.cli.remote_run import attach_run
+
+    workspace = nika.Workspace.open()
+    url = url_of(workspace, on)
+    sys.exit(attach_run(workspace, url, shared, _remote(url, shared).full_id(run), format_.value, verbose))
+
+
+@app.command()
+def cancel(run: RunArgument = LAST, on: OnOption = None) -> None:
+    """Cancel a run on a backend: what runs is ended, and cleanup is done."""
+    from nika_core.cli.remote_options import url_of
+
+    _remote(url_of(nika.Workspace.open(), on)).cancel(run)
+
+
+def _remote(url: str, shared: Path | None = None) -> RemoteRuns:
+    from nika_core.cli.remote_runs import RemoteRuns
+
+    return RemoteRuns(nika.Workspace.open(), url, shared)
 
 
 @app.command()

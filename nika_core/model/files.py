@@ -20,6 +20,7 @@ from nika_core.errors import NikaError, Place
 from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.json_text import JsonSyntaxError, TooDeepError, parse_json
+from nika_core.model.read_files import note
 
 MAX_BYTES: Final = 10 * 1024 * 1024  # of one file, if no limit says otherwise
 _STEP: Final = 1 << 20  # bytes read at once of a file that grows: a limit may be more than there is memory
@@ -82,6 +83,7 @@ def open_file(path: Path, max_bytes: int = MAX_BYTES) -> FileIO:
         if size == 0 and os.read(descriptor, 1):
             hint = "copy it to a file first"
             raise FileError(path, "is made by the system while it is read, and has no size", hint=hint)
+        note(path)
         return os.fdopen(descriptor, "rb", buffering=0)
     except OSError as error:
         os.close(descriptor)

@@ -39,11 +39,12 @@ class Project:
     """The content of `nika.yaml`. Without such a file, all of it is empty and `path` is None.
 
     `governor` says whether rates are shared with other runs. `labels` are what providers are told of the project's
-    calls. `allow` None: every plugin may be loaded. `prefer` has the distribution for an id such as `keywords:shell`.
-    `models` has names for models: each is resolved, never another of these names. `limits` has texts by camelCase key.
-    `settings` has the keys that belong to plugins, by the plugin's word; they are plain trees of text until
-    `nika_core.document.check_settings` has validated them. `digest` is the SHA-256 of the file's bytes, in hexadecimal.
-    `at` returns the place of a key's value, with `at_key` that of the key itself.
+    calls. `backend` is the address of the one on which its workflows run. `allow` None: every plugin may be loaded.
+    `prefer` has the distribution for an id such as `keywords:shell`. `models` has names for models: each is resolved,
+    never another of these names. `limits` has texts by camelCase key. `settings` has the keys that belong to plugins,
+    by the plugin's word; they are plain trees of text until `nika_core.document.check_settings` has validated them.
+    `digest` is the SHA-256 of the file's bytes, in hexadecimal. `at` returns the place of a key's value, with
+    `at_key` that of the key itself.
     """
 
     path: Path | None = None
@@ -60,6 +61,7 @@ class Project:
     secrets: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     governor: bool = True
+    backend: str | None = None
     digest: str = ""
     at: Callable[..., Place] = field(default=_nowhere, compare=False, repr=False)
 

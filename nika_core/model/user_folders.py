@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-_HOMES: Final = {"XDG_DATA_HOME": (".local", "share"), "XDG_STATE_HOME": (".local", "state")}
+_HOMES: Final = {
+    "XDG_DATA_HOME": (".local", "share"),
+    "XDG_STATE_HOME": (".local", "state"),
+    "XDG_CACHE_HOME": (".cache",),
+}
 
 
 def user_folder(environ: Mapping[str, str], variable: str) -> Path:
-    """Return Nika's folder in the one that a variable names (`XDG_DATA_HOME`, `XDG_STATE_HOME`), or in its default."""
+    """Return Nika's folder in the one that a variable names (e.g. `XDG_DATA_HOME`), or in its default."""
     named = environ.get(variable, "")
     if os.path.isabs(named):  # noqa: PTH117  # "" is no path
         return Path(named, "nika")

@@ -2,13 +2,14 @@
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
 `nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers`,
-`nika.secret_sources` and `nika.observers`. The entry point's name is the word that a user writes. The module says which
-version of this interface it was written for: `NIKA_API = 1`. The version that is installed is `API_VERSION`. Validators
-of payloads are in the module `fields`, and the names of Nika's codes in the module `codes`. What a client streams is a
-`Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
+`nika.secret_sources`, `nika.observers` and `nika.backends`. The entry point's name is the word that a user writes. The
+module says which version of this interface it was written for: `NIKA_API = 1`. The version that is installed is
+`API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in the module `codes`.
+What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
 What a `Message` consists of is a `Part`: any class whose name ends so, or a `ToolCall`.
+What the driver of a run asks of a backend is a `DriverAction`.
 A source depends on `ALL_TASKS` if its value is known only when all tasks but cleanup have ended.
 """
 
@@ -72,6 +73,25 @@ if TYPE_CHECKING:
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
     from nika_core.model.trace_context import TraceContext
+    from nika_core.plugin.backend import (
+        Backend,
+        BackendDescription,
+        BackendKernel,
+        BackendRun,
+        BackendSetup,
+        ClearTimer,
+        DriverAction,
+        EndRun,
+        RunDriver,
+        RunUpdate,
+        SetTimer,
+        StartWork,
+        StopWork,
+        Submission,
+        TaskRunner,
+        WorkEnd,
+        WorkerOptions,
+    )
     from nika_core.plugin.client_extras import (
         BatchClient,
         BatchFinder,
@@ -120,14 +140,23 @@ API_VERSION: Final = 1
 # What a keyword's description does not need is imported when it is first asked for.
 _LAZY: Final = {
     "nika_core.model.graph": ("ALL_TASKS", "Edge", "EdgeKind", "Graph"),
+    "nika_core.plugin.backend": (
+        *("Backend", "BackendDescription", "BackendKernel", "BackendRun", "BackendSetup", "ClearTimer", "DriverAction"),
+        *(
+            "EndRun",
+            "RunDriver",
+            "RunUpdate",
+            "SetTimer",
+            "StartWork",
+            "StopWork",
+            "Submission",
+            "TaskRunner",
+            "WorkEnd",
+        ),
+        "WorkerOptions",
+    ),
     "nika_core.plugin.client_extras": (
-        "BatchClient",
-        "BatchFinder",
-        "BatchReply",
-        "BatchResult",
-        "BatchSearch",
-        "BatchTrace",
-        "PriceLister",
+        *("BatchClient", "BatchFinder", "BatchReply", "BatchResult", "BatchSearch", "BatchTrace", "PriceLister"),
     ),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
@@ -206,6 +235,11 @@ __all__ = [
     "Admission",
     "AgentBlock",
     "AnswerError",
+    "Backend",
+    "BackendDescription",
+    "BackendKernel",
+    "BackendRun",
+    "BackendSetup",
     "BatchClient",
     "BatchFinder",
     "BatchReply",
@@ -216,6 +250,7 @@ __all__ = [
     "CallEstimate",
     "Category",
     "Chunk",
+    "ClearTimer",
     "Client",
     "ClientNotice",
     "Clock",
@@ -223,9 +258,11 @@ __all__ = [
     "CommandContext",
     "Declined",
     "DocumentPart",
+    "DriverAction",
     "Edge",
     "EdgeKind",
     "Effect",
+    "EndRun",
     "Estimate",
     "Event",
     "EventKind",
@@ -278,21 +315,28 @@ __all__ = [
     "Report",
     "Role",
     "RuleField",
+    "RunDriver",
+    "RunUpdate",
     "Scope",
     "SecretSource",
     "SecretSourceDescription",
     "SecretSourceSetup",
+    "SetTimer",
     "Severity",
     "Source",
     "SourceReport",
     "Spending",
     "Stage",
+    "StartWork",
     "Step",
     "StepContext",
     "StepOutput",
+    "StopWork",
     "Styled",
+    "Submission",
     "Task",
     "TaskError",
+    "TaskRunner",
     "Template",
     "TemplateSource",
     "TemplateValueError",
@@ -312,6 +356,8 @@ __all__ = [
     "UsageError",
     "Values",
     "WaitFor",
+    "WorkEnd",
+    "WorkerOptions",
     "Workflow",
     "WorkflowCall",
     "answer_text",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pluggy
 
 if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring one of it
+    from nika_core.plugin.backend import BackendDescription
     from nika_core.plugin.command import Command
     from nika_core.plugin.keyword import Keyword
     from nika_core.plugin.limit_policy import LimitPolicy
@@ -293,4 +294,107 @@ def nika_observers() -> Iterable[ObserverDescription]:  # type: ignore[empty-bod
         failures = "acme_failures"
 
     A project uses it with `failures: {file: failures.txt}` in its `nika.yaml`.
+    """
+
+
+@hookspec(historic=True)
+def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]  # a hook specification has no body
+    """Return the backends that this plugin brings, one for each of its `nika.backends` entry points.
+
+    A complete plugin, `acme_inline.py`:
+
+        import asyncio
+        import time
+        from functools import partial
+        from nika_core.plugin import BackendDescription, EndRun, RunUpdate, UsageError, hookimpl
+        from nika_core.plugin import SetTimer, StartWork, StopWork
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_backends():
+            return [BackendDescription(name="inline", summary="Runs here.", backend="acme_inline:Inline")]
+
+        class Inline:
+            def __init__(self, setup):
+                self.kernel, self.drivers, self.runners, self.results = setup.kernel, {}, {}, {}
+                self.definitions, self.works, self.timers = {}, {}, set()
+
+            async def submit(self, submission):
+                run, definition = submission.run_id, submission.definition
+                if self.definitions.setdefault(run, definition) and run in self.drivers:
+                    raise UsageError(f"there is a run {run} already")
+                self.drivers[run] = self.kernel.driver(definition, time.time)
+                self.runners[run] = self.kernel.runner(definition)
+                self.do(run, self.drivers[run].start())
+
+            def do(self, run, actions):
+                for action in actions:
+                    if isinstance(action, EndRun):
+                        self.results[run] = action.result
+                    if isinstance(action, StartWork):
+                        work = self.works[run, action.id] = asyncio.ensure_future(self.work(run, action))
+                        work.add_done_callback(partial(self.lost, run, action))
+                    elif isinstance(action, StopWork):
+                        self.works[run, action.id].cancel()
+                    elif isinstance(action, SetTimer):
+                        self.timers.add(asyncio.ensure_future(self.timer(run, action)))
+
+            def lost(self, run, action, work):
+                if work.cancelled():  # before its first step
+                    self.do(run, self.drivers[run].lost(action.id, "stopped"))
+
+            async def work(self, run, action, state=None):
+                end = await self.runners[run].run(action.work, state=state)
+                while end.retry is not None:
+                    await asyncio.sleep(end.retry)
+                    end = await self.runners[run].run(action.work, state=end.state)
+                self.do(run, self.drivers[run].ended(action.id, end.report))
+
+            async def timer(self, run, action):
+                await asyncio.sleep(action.seconds)
+                self.do(run, self.drivers[run].timer_fired(action.id))
+
+            async def events(self, run_id, since=0):
+                while True:
+                    result, view = await self.result(run_id), self.drivers[run_id].view(since)
+                    since += len(view["events"])
+                    yield RunUpdate(**view, result=result)
+                    if result is not None:
+                        return
+                    await asyncio.sleep(0.01)
+
+            async def signal(self, run_id, signal):
+                self.do(run_id, self.drivers[run_id].signal(signal))
+
+            async def cancel(self, run_id, reason):
+                self.do(run_id, self.drivers[run_id].cancel(reason))
+
+            async def result(self, run_id):
+                if run_id not in self.drivers:
+                    raise UsageError(f"there is no run {run_id}")
+                return self.results.get(run_id)
+
+            async def definition(self, run_id):
+                return self.definitions[run_id]
+
+            async def runs(self, limit=100):
+                return []
+
+            async def offered(self):
+                return {}
+
+            async def serve(self, options):
+                raise UsageError("this backend has no workers")
+
+            async def close(self):
+                _ = [task.cancel() for task in (*self.works.values(), *self.timers)]
+                _ = [await runner.close() for runner in self.runners.values()]
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.backends"]
+        inline = "acme_inline"
+
+    `nika run --on inline:// WORKFLOW` then runs in its own process; a timer that the driver has cleared does no harm.
     """

@@ -38,11 +38,15 @@ class Keyword:
         file_fields: payload fields that are lists of paths of files for a model. A path that its author wrote lies in
             the workflow's folder, one with a value in it in `${run.folder}`. The step is given each as an object with
             `path` and `digest` (hexadecimal SHA-256), so that a resumed run does the task again if a file has changed.
+        folder_fields: payload fields that name a folder, relative to the workflow's, which the step works in. On a
+            backend such a folder has to be one that all machines share.
         needs_provider: whether a task with it calls a model, so that the workflow needs an `agent:` block.
         only_asks: whether its step does nothing but ask people (`StepContext.ask`). A task with it then takes no place
             among those that run at once, and a mocked run does its step, with the answers of `--answers`.
         refused_keys: keys of a task that make no sense beside it, each with what to write instead.
         pure: whether it has no effect outside and may simply be run again.
+        in_place: whether its step only computes: it returns at once, from its payload and the answers that it asks for,
+            and reads and waits for nothing else. On a backend it is then run where the run is driven, by no worker.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
         default_max_output: bytes of output; None: only the limit for all outputs.
         sections: root keys of a workflow's file that belong to this keyword, each with its validator. Their names are
@@ -66,10 +70,12 @@ class Keyword:
     verbatim_fields: frozenset[str] = frozenset()
     rendered_fields: frozenset[str] = frozenset()
     file_fields: frozenset[str] = frozenset()
+    folder_fields: frozenset[str] = frozenset()
     needs_provider: bool = False
     only_asks: bool = False
     refused_keys: Mapping[str, str] = field(default_factory=dict)
     pure: bool = False
+    in_place: bool = False
     default_timeout: float = 60.0
     default_max_output: int | None = None
     sections: Mapping[str, Validator] = field(default_factory=dict)

@@ -75,8 +75,10 @@ KEYWORD: Final[Rules] = {
     "verbatim_fields": _NAMES,
     "rendered_fields": _NAMES,
     "file_fields": _NAMES,
+    "folder_fields": _NAMES,
     "needs_provider": _TRUTH,
     "only_asks": _TRUTH,
+    "in_place": _TRUTH,
     "refused_keys": (
         "keys of a task, each with the text of what to write instead",
         lambda value: isinstance(value, Mapping) and all(_is_text(key) and _is_text(fix) for key, fix in value.items()),
@@ -137,6 +139,7 @@ SECRET_SOURCE: Final[Rules] = {
     "timeout": ("seconds, more than 0", _is_seconds),
     "order": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
 }
+BACKEND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "backend": _OBJECT_NAME, "example": _TEXT}
 OBSERVER: Final[Rules] = {
     "name": _TEXT,
     "summary": _TEXT,

@@ -119,7 +119,10 @@ class Kind(Enum):
         unknown=codes.USAGE,
         objects=(NamedObject("app", load_only=True),),  # the command line builds it and guards its calls
         reserved=frozenset(
-            "run resume answer signal validate plan runs trust init plugins providers limits schema explain".split()  # noqa: SIM905  # a table
+            (
+                *("run", "resume", "answer", "signal", "validate", "plan", "runs", "worker"),
+                *("trust", "init", "plugins", "providers", "limits", "schema", "explain"),
+            )
         ),
     )
 
@@ -159,6 +162,17 @@ class Kind(Enum):
         unknown=codes.UNKNOWN_KEY,
         objects=(NamedObject("observer", "nika_core.registry.guarded_observer:GuardedObserver", load_only=True),),
         settings=True,
+    )
+
+    BACKEND = KindRow(
+        id="backends",
+        title="backend",
+        hook="nika_backends",
+        description="BackendDescription",
+        rules="nika_core.registry.description_rules:BACKEND",
+        prefix="nika-backend-",
+        unknown=codes.USAGE,
+        objects=(NamedObject("backend", "nika_core.registry.guarded_backend:GuardedRunBackend", load_only=True),),
     )
 
     @property

@@ -19,6 +19,7 @@ from nika_core.errors import PluginError, TaskError
 from nika_core.model.bounded import shorten
 from nika_core.plugin import (
     API_VERSION,
+    BackendDescription,
     Command,
     Keyword,
     LimitPolicy,
@@ -43,6 +44,7 @@ Description: TypeAlias = (
     | NotifierDescription
     | SecretSourceDescription
     | ObserverDescription
+    | BackendDescription
 )
 
 

@@ -8,8 +8,8 @@
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
 `ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks`, `secret_checks`,
-`observer_checks` and, for what stands in the project file, `settings_checks`. Names are imported when they are used;
-only the kits need pytest.
+`observer_checks`, `backend_checks` and, for what stands in the project file, `settings_checks`. Names are imported
+when they are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nika_core.testing.backend_kit import BackendConformance
     from nika_core.testing.case import Case
     from nika_core.testing.clock import ManualClock
     from nika_core.testing.command_checks import call_nika
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BackendConformance",
     "Case",
     "CommandConformance",
     "FakePayload",
@@ -88,6 +90,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "BackendConformance": "backend_kit",
     "Case": "case",
     "CommandConformance": "command_kit",
     "FakePayload": "payloads",

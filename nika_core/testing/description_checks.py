@@ -76,6 +76,9 @@ _METHODS: Final = {
     (Kind.PROVIDER, "client"): ("info", "models", "stream", "estimate", "health", "close"),
     (Kind.TEMPLATE_SOURCE, "source"): ("check", "depends_on", "resolve"),
     (Kind.SECRET_SOURCE, "source"): ("fetch", "places"),
+    (Kind.BACKEND, "backend"): (
+        *("submit", "events", "signal", "cancel", "result", "definition", "runs", "offered", "serve", "close"),
+    ),
     (Kind.OBSERVER, "observer"): ("observe", "close"),
 }
 _BASES: Final = {"facets": Facets, "policy": Policy}

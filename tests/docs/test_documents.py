@@ -28,6 +28,7 @@ FOLLOWED = {
     "limit-policies.md",
     "notifiers.md",
     "secret-sources.md",
+    "backends.md",
     "observers.md",
     "private.md",
 }

@@ -34,6 +34,7 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
         "commands",
         "notifiers",
         "secret-sources",
+        "backends",
         "observers",
         "private",
     ],

@@ -126,6 +126,7 @@ def test_every_hook_is_documented_and_returns_descriptions() -> None:
         "nika_notifiers",
         "nika_secret_sources",
         "nika_observers",
+        "nika_backends",
     ]
     for name in hooks:
         function = getattr(hookspec, name)

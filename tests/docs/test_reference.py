@@ -24,6 +24,7 @@ PAGES = {
     "command": "commands.md",
     "notifier": "notifiers.md",
     "secret_source": "secret-sources.md",
+    "backend": "backends.md",
     "observer": "observers.md",
 }
 

@@ -64,6 +64,7 @@ PROJECT: Final[dict[str, Any]] = {
     "prices": MapPattern(NonEmptyStr(), _PRICE) | EmptyDict(),
     "secrets": _WORDS,
     "governor": StrictBool(),
+    "backend": NonEmptyStr(),
     "labels": MapPattern(NonEmptyStr(), NonEmptyStr()) | EmptyDict(),
 }
 
@@ -160,6 +161,7 @@ def _project(path: Path, tree: Tree, problems: ProblemList) -> Project:
         secrets=tuple(fields.get("secrets") or ()),
         labels=fields.get("labels") or {},
         governor=fields.get("governor", True),
+        backend=fields.get("backend"),
         at=problems.locator.place_of,
     )
 

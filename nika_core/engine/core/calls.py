@@ -47,14 +47,15 @@ def call_of(data: JsonObject) -> TaskCall:
     values["ask_tools"] = tuple(data["ask_tools"])
     values["grants"] = tuple(ToolGrant(*grant) for grant in data["grants"])
     values["messages"] = tuple(message_of(message) for message in data["messages"])
-    values["agent"] = _agent_of(data["agent"])
+    values["agent"] = agent_of(data["agent"])
     values["limits"] = Limits(Limit(**{**limit, "unit": Unit(limit["unit"])}) for limit in data["limits"])
     values["budgets"] = tuple(InnerBudget(**budget) for budget in data["budgets"])
     values["late"] = tuple(map(LateLeaf.of, data.get("late", ())))
     return TaskCall(**values)
 
 
-def _agent_of(data: JsonObject) -> AgentBlock:
+def agent_of(data: JsonObject) -> AgentBlock:
+    """Return an agent block that was written as JSON."""
     values: dict[str, Any] = {**data, "mode": Mode(data["mode"])}
     values["allowed_tools"] = _names(data["allowed_tools"])
     values["disallowed_tools"] = tuple(data["disallowed_tools"])

@@ -11,7 +11,8 @@ _MOST: Final = 1e8  # tokens; no call takes that many
 
 
 def read_usage(told: Any, before: Usage | None = None) -> Usage:
-    """Return the tokens in a server's object; what it does not tell keeps its value from `before`.
+    """Return the tokens in a server's object; what it does not tell keeps its value from `before`, and so does a larger
+    value: figures that come several times are those of the reply so far.
 
     Tokens of reasoning that are not among those of the answer are added to them, and tokens of the cache that are not
     among those of the prompt to these.
@@ -44,8 +45,8 @@ def read_usage(told: Any, before: Usage | None = None) -> Usage:
     if prompt and beside > prompt:  # then it cannot be a part of it
         prompt += beside
     return Usage(
-        input_tokens=_prompt(prompt, answer, total) or known.input_tokens,
-        output_tokens=_answer(told, prompt, answer, total) or known.output_tokens,
+        input_tokens=max(_prompt(prompt, answer, total), known.input_tokens),
+        output_tokens=max(_answer(told, prompt, answer, total), known.output_tokens),
         cached_tokens=known.cached_tokens if read is None else read,
         cache_write_tokens=known.cache_write_tokens if written is None else written,
         calls=1,

@@ -37,6 +37,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             facets="nika_keyword_ask.keyword:AskFacets",
             json_fields=frozenset({"show", "default"}),
             pure=True,
+            in_place=True,
             only_asks=True,
             refused_keys={
                 "timeout": "a question has `expires`, in its payload",

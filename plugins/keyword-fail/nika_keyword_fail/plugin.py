@@ -23,6 +23,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             step="nika_keyword_fail.keyword:FailStep",
             facets="nika_keyword_fail.keyword:FailFacets",
             pure=True,
+            in_place=True,
             synonyms=frozenset({"abort", "error", "raise", "throw"}),
             explanations=(
                 Explanation(

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gzip
 import json
+import sys
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,34 +17,12 @@ from nika_keyword_http.step import HttpStep
 from nika_core.errors import Category, TaskError
 from nika_core.testing import FakeStepContext
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hostile_parts import ANY, BAD, BOMB, DEEP, ENDLESS, GOOD, OK, chunked, packed, plain, typed
+from more_hostile_servers import MORE_SERVERS
+
 LIMIT = 20_000  # bytes of an output
-BOMB = gzip.compress(bytes(2_000_000), 9)
-OK = "HTTP/1.1 200 OK\r\n"
-ENDLESS = object()  # the last part is sent until nobody reads
-
-
-def plain(body: bytes | str, *headers: str, status: str = "200 OK", length: int | str | None = -1) -> list[Any]:
-    data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-    sized = [] if length is None else [f"content-length: {len(data) if length == -1 else length}"]
-    lines = [f"HTTP/1.1 {status}", *headers, *sized, "connection: close"]
-    return [("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + data]
-
-
-def chunked(body: bytes, *headers: str) -> list[Any]:
-    lines = [OK.strip(), *headers, "transfer-encoding: chunked"]
-    return [("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body]
-
-
-def typed(body: bytes | str, content_type: str) -> list[Any]:
-    return plain(body, f"content-type: {content_type}")
-
-
-def packed(body: bytes, encoding: str) -> list[Any]:
-    return plain(body, f"content-encoding: {encoding}")
-
-
-DEEP = "[" * 100_000
-GOOD, BAD, ANY = "good", "bad", "any"  # an output, an error, or either
 SERVERS: dict[str, tuple[str, list[Any]]] = {
     # charsets and types
     "charset unknown": (GOOD, typed("a", "text/plain; charset=klingon")),
@@ -182,6 +162,7 @@ SERVERS: dict[str, tuple[str, list[Any]]] = {
     "redirect very long": (BAD, plain("", "location: /" + "a" * 100_000, status="302 X")),
     "two locations": (ANY, plain("", "location: /a", "location: http://10.0.0.1/", status="302 X")),
 }  # fmt: skip
+SERVERS |= MORE_SERVERS
 
 
 class Hostile:
@@ -229,7 +210,7 @@ async def test_each_hostile_server_ends_in_an_output_or_a_clear_error() -> None:
                 if expected is BAD or size > 8 * LIMIT:
                     wrong.append(f"{name}: {size} {str(output.value)[:100]}")
     assert wrong == []
-    assert len(SERVERS) > 120
+    assert len(SERVERS) > 200
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 103 Early\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\na"])

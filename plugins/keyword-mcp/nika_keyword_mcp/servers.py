@@ -31,6 +31,7 @@ _SECRET: Final = re.compile(r"(\\?)\$\{\s*secret\.([A-Za-z0-9_-]+)\s*\}")
 _TEMPLATE: Final = re.compile(
     r"(?<!\\)(?:\$\{\s*(?!env\.|secret\.[A-Za-z0-9_-]+\s*\})[A-Za-z_][A-Za-z0-9_]*\.[^}]{0,200}\}|\{\{\s*[A-Za-z_][^}]{0,200}\}\})"
 )
+_USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/?#]*@")
 _OTHER_KEYS: Final = ("serverUrl", "httpUrl", "endpoint", "uri")  # what other clients write for `url`
 _HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
 
@@ -58,7 +59,9 @@ class Server:
 
     def shown(self) -> str:
         """Return what it is, without anything secret."""
-        return self.url.partition("?")[0] if self.url else " ".join((self.command, *self.args))
+        if not self.url:
+            return " ".join((self.command, *self.args))
+        return _USER_AND_PASSWORD.sub("", re.split(r"[?#]", self.url, maxsplit=1)[0])
 
 
 class ServersError(Exception):

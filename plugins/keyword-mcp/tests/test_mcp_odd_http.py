@@ -267,6 +267,45 @@ async def test_addresses_are_guarded_like_those_of_http(small: Any, url: str) ->
     assert "NIKA_MCP_ALLOW" in (error.hint or "")
 
 
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+ODD_URLS = words(
+    """
+    http://127.1/ http://2130706433/ http://0x7f000001/mcp http://0177.0.0.1/ http://[::ffff:127.0.0.1]/ http://0/
+    http://[::ffff:7f00:1]/ http://[64:ff9b::7f00:1]/ http://[2002:7f00:1::]/ http://0.0.0.0/ http://[::]/
+    http://LOCALHOST/ http://secret@127.0.0.1/ http://me:secret@127.0.0.1/ http://secret@secret@127.0.0.1/
+    http://example.com\\@127.0.0.1/ http://127。0。0。1/ http://１２７.０.０.１/ http://10.0.0.1/ http://100.64.0.1/
+    http://192.168.1.1:99999/ http://[fd00::1]/ http://224.0.0.1/ https://127.0.0.1:0/ http://[::1/ http://999.1.1.1/
+    http://[127.0.0.1]/ http:127.0.0.1 http:///x //127.0.0.1/ ftp://127.0.0.1/ file:///etc/passwd unix:///x
+    ws://127.0.0.1/ http://127.0.0.1/#secret
+    """
+)
+
+
+async def test_no_odd_url_of_a_server_opens_a_connection(small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(
+        "httpcore2._backends.anyio.anyio.connect_tcp", lambda *args, **kwargs: opened.append((args, kwargs))
+    )
+    small.environ["NIKA_MCP_ALLOW"] = ""
+    for url in ODD_URLS:
+        small.sections = {"mcpServers": {"odd": {"url": url}}}
+        error = await fails(small)
+        assert error.code in {codes.ADDRESS_REFUSED, "NIKA-085"}, (url, error)
+        assert error.category is Category.CONFIG, (url, error)
+    assert opened == []
+
+
+@pytest.mark.parametrize("where", ["http://10.0.0.1/", "http://[::ffff:10.0.0.1]/", "http://2852039166/", "//10.1/"])
+async def test_a_redirect_to_a_private_address_is_not_followed(small: Any, odd: Odd, where: str) -> None:
+    odd.answer = only_calls(lambda _: http(307, location=where))
+    error = await fails(small)
+    assert error.category in {Category.CONFIG, Category.EXECUTION}, error
+    assert "10" in error.message or "2852039166" in error.message
+
+
 async def test_the_project_file_allows_addresses(small: Any, odd: Odd) -> None:
     small.environ["NIKA_MCP_ALLOW"] = ""
     small.settings = {"allow": ["127.0.0.0/8"]}

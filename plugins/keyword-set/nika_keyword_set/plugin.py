@@ -26,6 +26,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             facets="nika_keyword_set.keyword:SetFacets",
             json_fields=frozenset({"value"}),
             pure=True,
+            in_place=True,
             synonyms=frozenset({"assign", "let"}),
         ),
     )

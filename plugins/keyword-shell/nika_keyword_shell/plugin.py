@@ -48,6 +48,7 @@ SHELL: Final = Keyword(
     json_fields=frozenset({"stdin"}),
     verbatim_fields=frozenset({"capture", "trust"}),
     rendered_fields=frozenset({"command", "workingDir"}),
+    folder_fields=frozenset({"workingDir"}),
     default_timeout=30.0,
     default_max_output=100 * 1024,
 )

@@ -1,0 +1,133 @@
+"""Runs on a backend: `nika.backends.connect(url)`, and what a program needs to submit, follow and answer one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.workspace import Workspace
+from nika_core.model.events import Event
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.question import OpenQuestion
+from nika_core.model.state import RunResult
+from nika_core.plugin import Submission
+
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_backend import GuardedRunBackend
+
+
+def connect(
+    url: str,
+    *,
+    workspace: Workspace | None = None,
+    shared: Path | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> GuardedRunBackend:
+    """Return a backend (`nika_core.plugin.Backend`); nothing is sent yet. Raise UsageError if there is none.
+
+    Args:
+        url: its address, e.g. `temporal://localhost:7233/default`.
+        workspace: an opened project; without it, that of the working directory.
+        shared: a folder that this machine and all workers share, with the same path.
+        notice: is told what a user should know.
+    """
+    from nika_core.app.backend.client import open_backend
+
+    return open_backend(workspace or Workspace.open(), url, shared=shared, notice=notice)
+
+
+def keywords(*, workspace: Workspace | None = None) -> tuple[str, ...]:
+    """Return the keywords that work on this machine, by name.
+
+    Args:
+        workspace: as for `connect`.
+    """
+    from nika_core.app.backend.kernel import Kernel
+
+    return tuple(Kernel(workspace or Workspace.open()).keywords())
+
+
+def submission(prepared: PreparedRun, *, shared: Path | None = None) -> Submission:
+    """Return a run to be submitted. Raise UsageError if something of it cannot travel, e.g. a secret.
+
+    Args:
+        prepared: what `prepare` returned for `elsewhere`.
+        shared: as for `connect`.
+    """
+    from nika_core.app.backend.client import submission_of
+
+    return submission_of(prepared, shared=shared)
+
+
+def prepared(definition: JsonObject, *, workspace: Workspace | None = None) -> PreparedRun:
+    """Return a run as it was submitted, to be shown. Raise NikaError if a plugin of it is not installed here.
+
+    Args:
+        definition: what `Backend.definition` returned.
+        workspace: as for `connect`.
+    """
+    from nika_core.app.backend.kernel import Kernel
+
+    return Kernel(workspace or Workspace.open()).opened(definition)
+
+
+def event(run: str, data: JsonObject) -> Event:
+    """Return an event of a `RunUpdate`.
+
+    Args:
+        run: the run's id.
+        data: one of `RunUpdate.events`.
+    """
+    from nika_core.app.backend.client import event_of
+
+    return event_of(run, data)
+
+
+def result(data: JsonObject) -> RunResult:
+    """Return how a run ended.
+
+    Args:
+        data: `RunUpdate.result`, or what `Backend.result` returned.
+    """
+    from nika_core.engine.core.results_json import run_result_of
+
+    return run_result_of(data)
+
+
+def paused(run: str, workflow: str, waiting: Iterable[JsonObject]) -> RunResult:
+    """Return the result of a run that does nothing but wait.
+
+    Args:
+        run, workflow: its id and the workflow's name.
+        waiting: `RunUpdate.waiting`.
+    """
+    from nika_core.app.backend.client import paused_result
+
+    return paused_result(run, workflow, tuple(waiting))
+
+
+def questions_in(run: str, workflow: str, waiting: Iterable[JsonObject]) -> tuple[OpenQuestion, ...]:
+    """Return the questions among what a run waits for.
+
+    Args:
+        run, workflow, waiting: as for `paused`.
+    """
+    from nika_core.app.backend.client import waiting_questions
+
+    return waiting_questions(run, workflow, tuple(waiting))
+
+
+def answer_to(asked: OpenQuestion, answer: Json, *, workspace: Workspace | None = None) -> JsonObject:
+    """Return the signal that answers a question, for `Backend.signal`. Raise UsageError if the answer does not fit.
+
+    Args:
+        asked: one of `questions_in`.
+        answer: True or False, or the fields of the question's form; texts are read as the declared types.
+        workspace: as for `connect`.
+    """
+    from nika_core.app.backend.client import answer_signal
+    from nika_core.app.signalling import sender_here
+
+    return answer_signal(workspace or Workspace.open(), asked, answer, sender_here("nika answer"))

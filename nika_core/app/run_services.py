@@ -1,0 +1,124 @@
+"""What the engine is given for one run, from the registry and the project: the same here and on a worker elsewhere."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cache, partial
+
+from nika_core.app.attached_paths import with_files
+from nika_core.app.batchable_tasks import BatchableTasks
+from nika_core.app.mock_shapes import Shape, wanted_outputs
+from nika_core.app.mock_step import MockStep
+from nika_core.app.model_checks import with_model
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.rate_governor import governor_of
+from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_policies import RunPolicies
+from nika_core.app.run_secrets import late_values
+from nika_core.document.checks.check_context import depends_on
+from nika_core.engine.core.ports import InMemoryCallCache
+from nika_core.engine.llm.batching import BatchPolicy
+from nika_core.engine.llm.breaker import BreakerSettings
+from nika_core.engine.llm.budget import Budget
+from nika_core.engine.llm.caller import ResilientCaller
+from nika_core.engine.local.services import Services
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.late_values import LateValue
+from nika_core.model.limits import LimitKind
+from nika_core.model.template import Placeholder
+from nika_core.model.workflow import Task
+from nika_core.plugin import Question, Step, Values
+from nika_core.registry import Kind
+from nika_core.template import render_payload, resolve, resolve_early
+from nika_core.values import replace
+
+
+def run_services(
+    prepared: PreparedRun,
+    budget: Budget,
+    folder: RunFolder,
+    *,
+    notice: Callable[..., None],
+    policies: RunPolicies | None = None,
+    batchable: BatchableTasks | None = None,
+    answers: Callable[[str, Question], Json] | None = None,
+) -> Services:
+    """Return the services of a run that keeps no history; who keeps one replaces what has to do with it.
+
+    Args:
+        folder: that of the run, for `${run.folder}`.
+        notice: tells the user something.
+        batchable: the tasks that may wait for a batch; None: none does.
+        answers: the answers to questions, in place of people.
+    """
+    workspace = prepared.workspace
+    catalog, limits = workspace.registry, prepared.limits
+    json_depth = limits.counts.get(LimitKind.JSON_DEPTH)
+
+    @cache
+    def wanted() -> dict[str, Shape]:
+        return wanted_outputs(prepared)
+
+    @cache
+    def step(word: str) -> Step:
+        if prepared.options.mock and not catalog.keyword(word).only_asks:
+            return MockStep(catalog.facets(word), wanted)
+        return catalog.new_step(word)
+
+    @cache
+    def is_late(source: str) -> bool:
+        return catalog.template_source(source).late
+
+    def resolved(placeholder: Placeholder, values: Values) -> Json:
+        return resolve(placeholder, replace(values, run=folder.added_to(values.run)), catalog.source)
+
+    def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
+        seen: Values | None = None
+
+        def value(placeholder: Placeholder) -> Json | LateValue:
+            nonlocal seen
+            if seen is None:
+                seen = values()
+                seen = replace(seen, run=folder.added_to(seen.run))
+            return resolve_early(placeholder, seen, catalog.source, is_late)
+
+        keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
+        payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
+        payload = with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
+        return payload if prepared.options.mock else with_files(payload, task, keyword, folder.path)
+
+    caller = ResilientCaller(
+        prepared.directory,
+        budget,
+        prices=prepared.prices,
+        policies=policies,
+        clock=workspace.clock,
+        breaker=BreakerSettings.of(limits),
+        batch_policy=None if batchable is None else BatchPolicy(batchable.eligible, patience=batchable.longest),
+        models=workspace.project.models,
+        labels=prepared.masker.json(dict(workspace.project.labels)),
+        governor=governor_of(workspace, notice),
+    )
+    return Services(
+        keyword=catalog.keyword,
+        step=step,
+        facets=catalog.facets,
+        render=rendered,
+        resolve=resolved,
+        depends_on=partial(depends_on, catalog),
+        settings=workspace.settings,
+        distribution=lambda word: catalog.record(Kind.KEYWORD, word).distribution,
+        caller=caller,
+        call_cache=InMemoryCallCache(),
+        mask=prepared.masker.text,
+        mask_stream=prepared.masker.stream,
+        masks=lambda: prepared.masker.active,
+        add_secrets=prepared.masker.add,
+        policies=policies,
+        attend=caller.attend,
+        clock=workspace.clock,
+        random=random.random,
+        answer=answers,
+        late=late_values(prepared, notice),
+    )

@@ -1,0 +1,179 @@
+"""A run on a backend: submitted or attached to, and shown like one on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import nika_core as nika
+from nika_core.cli.console import mask_with, plain, print_message, style
+from nika_core.cli.live_run import EXIT_CODES, Observer, observers_of, print_result, print_warning
+from nika_core.cli.prompting import at_a_terminal
+from nika_core.model.json import Json
+from nika_core.model.state import RunResult, RunStatus
+
+if TYPE_CHECKING:
+    from nika_core.cli.live_questions import LiveQuestions
+
+_AGAIN: Final = 3.0  # seconds for a second Ctrl-C, which cancels
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def submit_run(prepared: nika.PreparedRun, url: str, shared: Path | None, format_: str, verbose: int) -> int:
+    """Submit a run, follow it to its end, and return the exit code."""
+    mask_with(prepared.masker)
+    submission = nika.backends.submission(prepared, shared=shared)
+    remote = RemoteRun(prepared, url, shared, submission.run_id)
+
+    async def work() -> RunResult | None:
+        await remote.backend.submit(submission)
+        if format_ == "pretty":
+            print_message(f"run {submission.run_id} on {plain(url)}")
+        return await remote.follow()
+
+    return remote.show(work, format_, verbose)
+
+
+def attach_run(
+    workspace: nika.Workspace, url: str, shared: Path | None, run_id: str, format_: str, verbose: int
+) -> int:
+    """Follow a run that was submitted before, and return the exit code."""
+
+    async def definition() -> Any:
+        backend = nika.backends.connect(url, workspace=workspace, shared=shared)
+        try:
+            return await backend.definition(run_id)
+        finally:
+            await backend.close()
+
+    prepared = nika.backends.prepared(nika.run_to_end(definition()), workspace=workspace)
+    remote = RemoteRun(prepared, url, shared, run_id, workspace)
+    return remote.show(remote.follow, format_, verbose)
+
+
+class RemoteRun:
+    """One run on a backend, from its submission or from `attach` on."""
+
+    def __init__(
+        self,
+        prepared: nika.PreparedRun,
+        url: str,
+        shared: Path | None,
+        run_id: str,
+        workspace: nika.Workspace | None = None,
+    ) -> None:
+        self._prepared = prepared
+        self._workspace = workspace or prepared.workspace
+        self._url = url
+        self._shared = shared
+        self._run_id = run_id
+        self.backend = nika.backends.connect(url, workspace=self._workspace, shared=shared, notice=print_warning)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._observers: list[Observer] = []
+        self._questions: LiveQuestions | None = None
+        self._open: dict[str, Any] = {}
+        self._left_open = False
+        self._interrupts = 0
+        self._following: asyncio.Task[RunResult | None] | None = None
+
+    # ---- what questions at the terminal need of it
+
+    def answer(self, task: str, answer: Json) -> None:
+        """Answer a question, from another thread. Raise NikaError."""
+        signal_ = nika.backends.answer_to(self._open[task], answer, workspace=self._workspace)
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self.backend.signal(self._run_id, signal_), self._loop).result()
+
+    def leave_open(self) -> None:
+        """Do not stay for the person who was asked."""
+        self._left_open = True
+
+    # ---- following
+
+    def show(self, work: Any, format_: str, verbose: int) -> int:
+        """Do it, with what shows it, and return the exit code."""
+        observers, view, close = observers_of(self._prepared, format_, verbose)
+        self._observers = observers
+        if view is not None and format_ == "pretty" and at_a_terminal():
+            from nika_core.cli.live_questions import LiveQuestions
+
+            self._questions = LiveQuestions(view)
+            self._observers.append(self._questions)
+            self._questions.attach(self)
+        try:
+            result = nika.run_to_end(self._with_signals(work()))
+        finally:
+            if self._questions is not None:
+                self._questions.close()
+            close()
+        if result is None:
+            again = f"nika runs attach {self._run_id} --on {self._url}"
+            print_message(f"the run goes on without this terminal; to attach again: {plain(again)}")
+            return EXIT_CODES[RunStatus.CANCELLED]
+        print_result(result, format_, self._prepared)
+        if format_ == "pretty" and result.status is RunStatus.PAUSED:
+            print_message(f"it goes on when that comes: nika answer --on {plain(self._url)} {self._run_id}")
+        return EXIT_CODES[result.status]
+
+    async def follow(self) -> RunResult | None:
+        """Show what happens until the run has ended, or does nothing but wait."""
+        workflow = self._prepared.workflow.name
+        idle = 0
+        async for update in self.backend.events(self._run_id):
+            if update.held_up:
+                print_warning(update.held_up)
+            asked = nika.backends.questions_in(self._run_id, workflow, update.waiting)
+            self._open = {each.task: each for each in asked}
+            for data in update.events:
+                event = nika.backends.event(self._run_id, data)
+                for observer in self._observers:
+                    observer(event)
+            if update.result is not None:
+                return nika.backends.result(update.result)
+            idle = idle + 1 if update.idle and not update.events else 0
+            stays = self._questions is not None and asked and not self._left_open
+            if idle > 1 and not stays:
+                return nika.backends.paused(self._run_id, workflow, update.waiting)
+        return None
+
+    # ---- signals of the system
+
+    async def _with_signals(self, work: Coroutine[Any, Any, RunResult | None]) -> RunResult | None:
+        self._loop = asyncio.get_running_loop()
+        self._following = self._loop.create_task(work)
+        for number in _SIGNALS:
+            try:
+                self._loop.add_signal_handler(number, self._interrupt)
+            except NotImplementedError:  # Windows: only KeyboardInterrupt works
+                break
+        try:
+            return await self._following
+        except asyncio.CancelledError:
+            if not self._interrupts:
+                raise
+            return None
+        finally:
+            await self.backend.close()
+
+    def _interrupt(self) -> None:
+        if self._questions is not None and self._questions.leave():
+            return
+        assert self._loop is not None
+        assert self._following is not None
+        self._interrupts += 1
+        if self._interrupts == 1:
+            print_message(style(f"detaching; within {_AGAIN:g} s again: cancel the run", "yellow"))
+            self._loop.call_later(_AGAIN, self._detach)
+        else:
+            self._cancelling = self._loop.create_task(self._cancel())
+
+    def _detach(self) -> None:
+        if self._interrupts == 1 and self._following is not None:
+            self._following.cancel()
+
+    async def _cancel(self) -> None:
+        print_message(style("cancelling the run", "yellow"))
+        await self.backend.cancel(self._run_id, "interrupted")

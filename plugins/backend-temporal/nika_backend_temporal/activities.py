@@ -1,0 +1,131 @@
+"""The one type of activity: an attempt of a task, on this worker, with heartbeats that carry its state."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from nika_backend_temporal import names
+from nika_backend_temporal.histories import definition_in
+from nika_backend_temporal.large_payloads import MOST
+from nika_backend_temporal.other_loop import OtherLoop
+from nika_core.plugin import BackendKernel, Json, NikaError, TaskRunner, WorkEnd
+
+_BEAT: Final = 1.0  # seconds between two heartbeats
+_IDLE: Final = 120.0  # seconds after which what a run has opened here is closed
+_MOST_STATE: Final = 200_000  # bytes of what was paid in a heartbeat, if there is no shared folder
+
+
+class Works:
+    """Does works in another loop, and tells the server of each that it goes on."""
+
+    def __init__(self, client: Client, kernel: BackendKernel, loop: OtherLoop, *, shared: bool) -> None:
+        self._client = client
+        self._kernel = kernel
+        self._loop = loop
+        self._shared = shared
+        self._runners: dict[str, asyncio.Task[TaskRunner]] = {}
+        self._used: dict[str, float] = {}
+        self._busy: dict[str, int] = {}
+
+    @activity.defn(name=names.WORK)
+    async def work(self, work: dict[str, Any]) -> dict[str, Any]:
+        """Make one attempt, and return its report."""
+        info = activity.info()
+        run = info.workflow_id or ""
+        state: Json = info.heartbeat_details[0] if info.heartbeat_details else None
+        kept: list[Json] = [state]
+        stop = asyncio.create_task(self._beat(kept))
+        self._busy[run] = self._busy.get(run, 0) + 1
+        try:
+            try:
+                runner = await self._runner(run, info.workflow_run_id or "")
+            except NikaError as error:  # this worker cannot: perhaps another one can
+                raise ApplicationError(_text(error), type=error.code) from None
+            end = await self._loop.run(
+                lambda: runner.run(
+                    work,
+                    attempt=info.attempt,
+                    state=state,
+                    keep=lambda new: kept.__setitem__(0, new),
+                    max_bytes=None if self._shared else MOST,
+                )
+            )
+        finally:
+            stop.cancel()
+            self._busy[run] -= 1
+            self._used[run] = time.monotonic()
+        if activity.is_worker_shutdown() and _was_cancelled(end):
+            raise ApplicationError("the worker was shut down")
+        if end.retry is not None:
+            activity.heartbeat(end.state)
+            raise ApplicationError(end.message, next_retry_delay=timedelta(seconds=max(end.retry, 0.001)))
+        return dict(end.report)
+
+    async def _beat(self, kept: list[Json]) -> None:
+        while True:
+            activity.heartbeat(self._small(kept[0]))
+            await asyncio.sleep(_BEAT)
+
+    def _small(self, state: Any) -> Json:
+        """Without what was paid for, if that does not travel: the next attempt then pays again, and is charged."""
+        if state is None or self._shared or len(str(state)) <= _MOST_STATE:
+            return state  # type: ignore[no-any-return]  # it is JSON
+        return {**state, "memo": []}
+
+    # ---- runs
+
+    async def _runner(self, run: str, first: str) -> TaskRunner:
+        making = self._runners.get(run)
+        if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
+            making = self._runners[run] = asyncio.create_task(self._make(run, first))
+        return await asyncio.shield(making)
+
+    async def _make(self, run: str, first: str) -> TaskRunner:
+        handle = self._client.get_workflow_handle(run, run_id=first)
+        definition = await definition_in(self._client, handle)
+
+        async def make() -> TaskRunner:
+            return await asyncio.to_thread(self._kernel.runner, definition)
+
+        return await self._loop.run(make)
+
+    async def close_idle(self) -> None:
+        """Close what runs have opened here that have done nothing for a while."""
+        while True:
+            await asyncio.sleep(_IDLE / 4)
+            now = time.monotonic()
+            for run, used in list(self._used.items()):
+                if not self._busy.get(run) and now - used > _IDLE:
+                    await self._close(run)
+
+    async def close(self) -> None:
+        """Close everything."""
+        for run in list(self._runners):
+            await self._close(run)
+
+    async def _close(self, run: str) -> None:
+        making = self._runners.pop(run, None)
+        self._used.pop(run, None)
+        self._busy.pop(run, None)
+        if making is None:
+            return
+        with suppress(Exception):
+            runner = await making
+            await self._loop.run(runner.close)
+
+
+def _was_cancelled(end: WorkEnd) -> bool:
+    outcome = (end.report.get("event") or {}).get("outcome") or {}
+    return bool((outcome.get("failure") or {}).get("category") == "cancelled")
+
+
+def _text(error: NikaError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -1,0 +1,262 @@
+"""The backend as the kernel calls it, on the machine that submits and on workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from nika_backend_temporal import names
+from nika_backend_temporal.address import Address
+from nika_backend_temporal.connecting import connect, errors_of
+from nika_backend_temporal.histories import definition_in
+from nika_backend_temporal.large_payloads import MOST, LargePayloads, size_of
+from nika_core.plugin import (
+    BackendRun,
+    BackendSetup,
+    JsonObject,
+    RunUpdate,
+    Submission,
+    UsageError,
+    WorkerOptions,
+    codes,
+)
+
+_LOOK: Final = 0.3  # seconds between two looks at a run
+_ANSWER: Final = 3.0  # seconds that a worker has to say how a run stands
+_STATUS: Final = {
+    WorkflowExecutionStatus.RUNNING: "running",
+    WorkflowExecutionStatus.CONTINUED_AS_NEW: "running",
+    WorkflowExecutionStatus.COMPLETED: "ended",
+    WorkflowExecutionStatus.CANCELED: "cancelled",
+    WorkflowExecutionStatus.TERMINATED: "cancelled",
+    WorkflowExecutionStatus.FAILED: "failed",
+    WorkflowExecutionStatus.TIMED_OUT: "failed",
+}
+
+
+class TemporalBackend:
+    """See `nika_core.plugin.Backend`."""
+
+    def __init__(self, setup: BackendSetup) -> None:
+        self._setup = setup
+        self._address = Address(setup.url, setup.environ)
+        self._client: Client | None = None
+
+    async def _connected(self) -> Client:
+        if self._client is None:
+            codec = LargePayloads(self._setup.shared, self._setup.kernel.prepare)
+            self._client = await connect(self._address, codec)
+        return self._client
+
+    async def submit(self, submission: Submission) -> None:
+        """Start a run."""
+        client = await self._connected()
+        missing = await self._without_workers(client, submission.keywords)
+        if missing:
+            names_ = " and ".join(f"`{word}`" if word else "runs" for word in missing)
+            raise UsageError(
+                f"no worker offers {names_} at {self._address.target}, namespace '{self._address.namespace}'",
+                code=codes.USAGE,
+                hint=f"start one where these plugins are installed: nika worker --on {self._address.url}",
+            )
+        start = {"definition": submission.definition}
+        size = size_of(start)
+        if self._setup.shared is None and size > MOST:
+            raise UsageError(
+                f"the run's files and inputs have {size:,} bytes, and at most {MOST:,} travel without a shared folder",
+                code=codes.SIZE_LIMIT,
+                hint="--shared DIR, for the submission and for each worker",
+            )
+        async with errors_of(self._address):
+            try:
+                await client.start_workflow(
+                    names.WORKFLOW,
+                    start,
+                    id=submission.run_id,
+                    task_queue=names.RUNS,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    memo={"workflow": submission.workflow},
+                )
+            except WorkflowAlreadyStartedError:
+                raise UsageError(f"there is a run {submission.run_id} already") from None
+
+    async def events(self, run_id: str, since: int = 0) -> AsyncIterator[RunUpdate]:
+        """Follow a run."""
+        handle = await self._handle(run_id)
+        told = ""
+        while True:
+            description = await self._describe(handle, run_id)
+            ended = description.status not in (
+                WorkflowExecutionStatus.RUNNING,
+                WorkflowExecutionStatus.CONTINUED_AS_NEW,
+            )
+            view, held_up = await self._view(handle, since, history_only=ended)
+            events = tuple(view["events"])
+            since = events[-1]["seq"] if events else since
+            if view.get("more"):
+                yield RunUpdate(events=events)
+                continue
+            result = await self._result(handle) if ended else None
+            held_up = "" if ended else held_up
+            news = held_up if held_up != told else ""
+            told = held_up
+            yield RunUpdate(
+                events=events, waiting=tuple(view["waiting"]), idle=view["idle"], result=result, held_up=news
+            )
+            if ended:
+                return
+            await asyncio.sleep(_LOOK)
+
+    async def signal(self, run_id: str, signal: JsonObject) -> None:
+        """Hand a signal to a run."""
+        handle = await self._handle(run_id)
+        await self._sent(run_id, handle.signal(names.SIGNAL, dict(signal)))
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """Cancel a run."""
+        handle = await self._handle(run_id)
+        await self._sent(run_id, handle.signal(names.CANCEL, reason))
+
+    async def result(self, run_id: str) -> JsonObject | None:
+        """Return the result of a run."""
+        handle = await self._handle(run_id)
+        description = await self._describe(handle, run_id)
+        if description.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
+            return None
+        return await self._result(handle)
+
+    async def definition(self, run_id: str) -> JsonObject:
+        """Return what was submitted."""
+        handle = await self._handle(run_id)
+        await self._describe(handle, run_id)
+        return await definition_in(await self._connected(), handle)
+
+    async def runs(self, limit: int = 100) -> Sequence[BackendRun]:
+        """Return the runs."""
+        client = await self._connected()
+        found: list[BackendRun] = []
+        async with errors_of(self._address):
+            async for each in client.list_workflows(f"WorkflowType = '{names.WORKFLOW}'", limit=limit):
+                status = _STATUS.get(each.status, "unknown") if each.status is not None else "unknown"
+                workflow = str((await each.memo()).get("workflow", ""))
+                ended = each.close_time.timestamp() if each.close_time else None
+                if status == "ended":
+                    result = await self.result(each.id) or {}
+                    status = str(result.get("status", status))
+                found.append(
+                    BackendRun(
+                        run_id=each.id,
+                        workflow=workflow,
+                        status=status,
+                        started_at=each.start_time.timestamp(),
+                        ended_at=ended,
+                    )
+                )
+        return found
+
+    async def offered(self) -> Mapping[str, int]:
+        """Return how many workers offer each keyword."""
+        client = await self._connected()
+        words = list(self._setup.kernel.keywords())
+        counts = await asyncio.gather(*(self._pollers(client, word) for word in words))
+        return dict(zip(words, counts, strict=True))
+
+    async def serve(self, options: WorkerOptions) -> None:
+        """Be a worker."""
+        from nika_backend_temporal.serving import serve
+
+        client = await self._connected()
+
+        async def seen() -> bool:
+            return not await self._without_workers(client, options.keywords, client.identity)
+
+        await serve(client, self._setup.kernel, options, shared=self._setup.shared is not None, seen=seen)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        self._client = None
+
+    # ---- the server
+
+    async def _handle(self, run_id: str) -> WorkflowHandle[Any, Any]:
+        return (await self._connected()).get_workflow_handle(run_id)
+
+    async def _describe(self, handle: WorkflowHandle[Any, Any], run_id: str) -> Any:
+        async with errors_of(self._address):
+            try:
+                return await handle.describe()
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
+                    raise _no_such_run(run_id, self._address) from None
+                raise
+
+    async def _sent(self, run_id: str, sending: Any) -> None:
+        async with errors_of(self._address):
+            try:
+                await sending
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
+                    raise
+                if "completed" in error.message:
+                    raise UsageError(f"the run {run_id} has ended", code=codes.SIGNAL_REFUSED) from None
+                raise _no_such_run(run_id, self._address) from None
+
+    async def _view(
+        self, handle: WorkflowHandle[Any, Any], since: int, *, history_only: bool
+    ) -> tuple[dict[str, Any], str]:
+        """Return what a worker says of a run, and why none can if so."""
+        nothing: dict[str, Any] = {"events": [], "waiting": [], "idle": False}
+        try:
+            async with asyncio.timeout(_ANSWER):
+                view: dict[str, Any] = await handle.query(names.VIEW, since)
+                return view, ""
+        except (TimeoutError, RPCError) as error:
+            if history_only:
+                return nothing, ""
+            why = error.message if isinstance(error, RPCError) else "no worker answers"
+            return nothing, f"how the run stands is not known: {why}"
+        except Exception as error:  # the workflow itself cannot be driven by the worker that was asked
+            return nothing, f"how the run stands is not known: {error}"
+
+    async def _result(self, handle: WorkflowHandle[Any, Any]) -> JsonObject:
+        try:
+            result: JsonObject = await handle.result()
+        except WorkflowFailureError as error:
+            run_id = handle.id
+            raise UsageError(
+                f"the run {run_id} was ended from outside: {error.cause}", code=codes.EXECUTION_FAILED
+            ) from None
+        return result
+
+    async def _without_workers(self, client: Client, words: Sequence[str], identity: str | None = None) -> list[str]:
+        """Return the keywords that no worker offers, or not the one of this identity; "" stands for runs themselves."""
+        asked = ["", *words]
+        counts = await asyncio.gather(*(self._pollers(client, word, identity) for word in asked))
+        return [word for word, count in zip(asked, counts, strict=True) if not count]
+
+    async def _pollers(self, client: Client, word: str, identity: str | None = None) -> int:
+        request = DescribeTaskQueueRequest(
+            namespace=self._address.namespace,
+            task_queue=TaskQueue(name=names.queue_of(word)),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+        async with errors_of(self._address):
+            answer = await client.workflow_service.describe_task_queue(request)
+        return len({poller.identity for poller in answer.pollers if identity in (None, poller.identity)})
+
+
+def _no_such_run(run_id: str, address: Address) -> UsageError:
+    return UsageError(
+        f"there is no run '{run_id}' at {address.target}, namespace '{address.namespace}'",
+        code=codes.UNKNOWN_RUN,
+        hint=f"nika runs list --on {address.url}",
+    )

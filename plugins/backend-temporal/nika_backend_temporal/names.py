@@ -1,0 +1,17 @@
+"""What things are called on the server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORKFLOW: Final = "nika-run"
+WORK: Final = "nika-work"
+SIGNAL: Final = "nika-signal"
+CANCEL: Final = "nika-cancel"
+VIEW: Final = "nika-view"
+RUNS: Final = "nika"  # the queue of the runs themselves
+
+
+def queue_of(keyword: str) -> str:
+    """Return the queue of a keyword's tasks: a worker without the keyword must never see them."""
+    return f"{RUNS}.{keyword}" if keyword else RUNS

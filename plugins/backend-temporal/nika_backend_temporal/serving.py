@@ -1,0 +1,78 @@
+"""A worker: it drives runs, and does the tasks of its keywords, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from nika_backend_temporal import names
+from nika_backend_temporal.activities import Works
+from nika_backend_temporal.kernels import use_kernel
+from nika_backend_temporal.other_loop import OtherLoop
+from nika_backend_temporal.workflow import NikaRun
+from nika_core.plugin import BackendKernel, WorkerOptions
+
+_STICKY: Final = timedelta(seconds=2)  # a killed worker that held a run costs no more
+_SEEN: Final = 10.0  # seconds that the server has to know of a new worker
+_DRAIN: Final = timedelta(minutes=10)  # that tasks have to end when the worker is told to stop
+
+
+async def serve(
+    client: Client,
+    kernel: BackendKernel,
+    options: WorkerOptions,
+    *,
+    shared: bool,
+    seen: Callable[[], Awaitable[bool]],
+) -> None:
+    """Take work until `options.stop` returns; then end what there is, and return.
+
+    Args:
+        shared: whether there is a folder that all machines share.
+        seen: returns whether the server knows that this worker is there.
+    """
+    use_kernel(kernel)
+    # An attempt that fails is no fault of the worker, and the run's events tell it.
+    logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
+    loop = OtherLoop("nika-tasks")
+    loop.start()
+    works = Works(client, kernel, loop, shared=shared)
+    closer = asyncio.create_task(works.close_idle())
+    try:
+        async with AsyncExitStack() as stack:
+            for keyword in ("", *options.keywords):
+                await stack.enter_async_context(_worker(client, works, keyword, options.concurrency))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SEEN):
+                    while not await seen():  # noqa: ASYNC110  # the server is asked, and tells nobody
+                        await asyncio.sleep(0.05)
+            options.ready()
+            await options.stop()
+    finally:
+        closer.cancel()
+        await works.close()
+        loop.stop()
+
+
+def _worker(client: Client, works: Works, keyword: str, concurrency: int) -> Worker:
+    return Worker(
+        client,
+        task_queue=names.queue_of(keyword),
+        workflows=[] if keyword else [NikaRun],
+        activities=[works.work],
+        # What drives a run is deterministic by itself, and a sandbox hides the installed plugins from it.
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_activities=concurrency,
+        max_concurrent_activity_task_polls=2,
+        max_heartbeat_throttle_interval=timedelta(seconds=0.5),
+        default_heartbeat_throttle_interval=timedelta(seconds=0.5),
+        sticky_queue_schedule_to_start_timeout=_STICKY,
+        graceful_shutdown_timeout=_DRAIN,
+    )

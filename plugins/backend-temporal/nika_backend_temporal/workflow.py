@@ -1,0 +1,212 @@
+"""The one type of Temporal workflow: a loop that does what the driver says, in order, and waits in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+from nika_backend_temporal import names
+from nika_backend_temporal.kernels import the_kernel
+from nika_backend_temporal.large_payloads import MOST, size_of
+from nika_core.plugin import (
+    ClearTimer,
+    DriverAction,
+    EndRun,
+    JsonObject,
+    RunDriver,
+    SetTimer,
+    StartWork,
+    StopWork,
+)
+
+HEARTBEAT: Final = timedelta(seconds=3)
+_LONGEST: Final = timedelta(days=365)  # the attempt's own timeout is kept by the worker
+_PENDING: Final = 1000  # activities at once: with 2,000 a run hangs
+_HISTORY: Final = 10_000  # events, after which the run goes on with a new history
+_LOST: Final = 20  # attempts of one work, after which its workers are given up
+_SHOWN: Final = 500_000  # bytes of events in one view
+
+_Step = Callable[[], Sequence[DriverAction]]
+
+
+@workflow.defn(name=names.WORKFLOW)
+class NikaRun:
+    """One run."""
+
+    def __init__(self) -> None:
+        self._driver: RunDriver | None = None
+        self._inbox: deque[_Step] = deque()
+        self._under_way: dict[str, workflow.ActivityHandle[Any]] = {}
+        self._queued: dict[str, StartWork] = {}
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._result: JsonObject | None = None
+        self._shared = False
+
+    @workflow.run
+    async def run(self, start: dict[str, Any]) -> dict[str, Any]:
+        """Run to the end, and return the result."""
+        definition, snapshot = start["definition"], start.get("snapshot")
+        self._shared = definition["shared"] is not None
+        self._driver = driver = the_kernel().driver(definition, lambda: workflow.now().timestamp(), snapshot)
+        self._do(driver.start() if snapshot is None else driver.resume())
+        while True:
+            while self._inbox and self._result is None:
+                self._do(self._inbox.popleft()())
+            if self._result is not None:
+                break
+            if self._full() and not self._under_way:
+                self._go_on_with_new_history(definition)
+            self._start_queued()
+            await workflow.wait_condition(lambda: bool(self._inbox))
+        for timer in self._timers.values():
+            timer.cancel()
+        return dict(self._fitting(self._result))
+
+    @workflow.signal(name=names.SIGNAL)
+    def signal(self, signal: dict[str, Any]) -> None:
+        """Take a signal."""
+        self._inbox.append(lambda: self._of_driver().signal(signal))
+
+    @workflow.signal(name=names.CANCEL)
+    def cancel(self, reason: str) -> None:
+        """Cancel the run."""
+        self._inbox.append(lambda: self._of_driver().cancel(reason))
+
+    @workflow.query(name=names.VIEW)
+    def view(self, since: int) -> dict[str, Any]:
+        """Return what people are shown."""
+        if self._driver is None:
+            return {"events": [], "waiting": [], "idle": False}
+        view = dict(self._driver.view(since))
+        events: list[JsonObject] = []
+        size = 0
+        for event in view["events"]:
+            size += size_of(event)
+            if size > _SHOWN and events:
+                break
+            events.append(event if size <= _SHOWN else {**event, "data": {"withheld": True}})
+        return {**view, "events": events, "more": len(events) < len(view["events"])}
+
+    # ---- actions
+
+    def _of_driver(self) -> RunDriver:
+        assert self._driver is not None
+        return self._driver
+
+    def _do(self, actions: Sequence[DriverAction]) -> None:
+        for action in actions:
+            match action:
+                case StartWork():
+                    self._queued[action.id] = action
+                case StopWork(id_, reason):
+                    self._stop(id_, reason)
+                case SetTimer(id_, seconds):
+                    self._stop_timer(id_)
+                    self._timers[id_] = asyncio.create_task(self._time(id_, seconds))
+                case ClearTimer(id_):
+                    self._stop_timer(id_)
+                case EndRun(result):
+                    self._result = result
+
+    def _start_queued(self) -> None:
+        while self._queued and len(self._under_way) < _PENDING and not self._full():
+            action = self._queued.pop(next(iter(self._queued)))
+            size = size_of(action.work)
+            if size > MOST and not self._shared:
+                message = f"what it is given has {size:,} bytes, and at most {MOST:,} travel without a shared folder"
+                self._lose(action.id, f"{message} (--shared DIR)")
+                continue
+            handle = workflow.start_activity(
+                names.WORK,
+                action.work,
+                activity_id=action.id,
+                task_queue=names.queue_of(action.keyword),
+                start_to_close_timeout=_LONGEST,
+                heartbeat_timeout=HEARTBEAT,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                retry_policy=_retry_policy(action.work),
+            )
+            self._under_way[action.id] = handle
+            watcher = asyncio.create_task(self._watch(action.id, handle))
+            self._watchers.add(watcher)
+            watcher.add_done_callback(self._watchers.discard)
+
+    async def _watch(self, id_: str, handle: workflow.ActivityHandle[Any]) -> None:
+        try:
+            report = await handle
+        except ActivityError as error:
+            del self._under_way[id_]
+            self._lose(id_, _why_lost(error))
+        except asyncio.CancelledError:
+            del self._under_way[id_]
+            self._lose(id_, "the run was cancelled")
+        else:
+            del self._under_way[id_]
+            self._inbox.append(lambda: self._of_driver().ended(id_, report))
+
+    def _lose(self, id_: str, message: str) -> None:
+        self._inbox.append(lambda: self._of_driver().lost(id_, message))
+
+    def _stop(self, id_: str, reason: str) -> None:
+        if self._queued.pop(id_, None) is not None:
+            self._lose(id_, reason)
+        elif id_ in self._under_way:
+            self._under_way[id_].cancel()
+
+    async def _time(self, id_: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        del self._timers[id_]
+        self._inbox.append(lambda: self._of_driver().timer_fired(id_))
+
+    def _stop_timer(self, id_: str) -> None:
+        timer = self._timers.pop(id_, None)
+        if timer is not None:
+            timer.cancel()
+
+    # ---- what the server bounds
+
+    def _full(self) -> bool:
+        return workflow.info().get_current_history_length() >= _HISTORY
+
+    def _go_on_with_new_history(self, definition: dict[str, Any]) -> None:
+        start = {"definition": definition, "snapshot": self._of_driver().snapshot()}
+        if self._shared or size_of(start) <= MOST:
+            workflow.continue_as_new(start)
+
+    def _fitting(self, result: JsonObject) -> JsonObject:
+        if self._shared or size_of(result) <= MOST:
+            return result
+        tasks = [{name: value for name, value in task.items() if name != "output"} for task in result["tasks"]]
+        result = {**result, "tasks": tasks, "withheld": True}
+        if size_of(result) > MOST:
+            result = {name: value for name, value in result.items() if name != "output"}
+        return result
+
+
+def _retry_policy(work: JsonObject) -> RetryPolicy:
+    """How often a work is done again: what failed says when itself; else its worker was lost."""
+    own = (work.get("call") or {}).get("retry", {}).get("max") or 0
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=0.1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(seconds=10),
+        maximum_attempts=_LOST + own,
+    )
+
+
+def _why_lost(error: ActivityError) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    text = str(cause)
+    if "eartbeat" in text:
+        return f"its workers were lost {_LOST} times"
+    return f"its worker could not do it: {text}"

@@ -1,0 +1,173 @@
+"""A real Temporal server, on a database of its own, and real workers: processes that a test may kill."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+START = 60.0  # seconds that a process has to be there
+LIFTED = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
+
+
+def temporal_program() -> str | None:
+    """Return the path of `temporal`: that of NIKA_TEMPORAL_CLI, or the one that .ci/test installs."""
+    named = os.environ.get("NIKA_TEMPORAL_CLI")
+    return named or shutil.which("temporal", path=str(ROOT / ".venv" / "temporal" / "bin"))
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = START) -> None:
+    """Wait until something holds; there is nobody who would say when."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., None]:
+    """Return `until`: test files of plugins cannot import it."""
+    return until
+
+
+class Process:
+    """A process in a group of its own. `log` has what it prints."""
+
+    def __init__(self, arguments: list[str], log: Path, environ: dict[str, str] | None = None) -> None:
+        self.log = log
+        self._file = log.open("wb")
+        self.popen = subprocess.Popen(
+            arguments,
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environ or {})},
+            start_new_session=True,
+        )
+
+    def said(self, text: str) -> bool:
+        """Return whether it has printed this."""
+        assert self.popen.poll() is None, self.log.read_text(errors="replace")
+        return text in self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it with `kill -9`: it alone, not what it has started."""
+        self.popen.kill()
+        self.popen.wait()
+        self._file.close()
+
+    def terminate(self, seconds: float = 30.0) -> int:
+        """Tell it to end, and return its exit code."""
+        self.popen.send_signal(signal.SIGTERM)
+        code = self.popen.wait(seconds)
+        self._file.close()
+        return code
+
+
+class Server:
+    """A server on a port and a database that stay the same when it is started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"temporal://127.0.0.1:{self.port}/default"
+        self._process: Process | None = None
+        self._starts = 0
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        program = temporal_program()
+        assert program is not None
+        self._starts += 1
+        arguments = [program, "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self.port)]
+        arguments += ["--db-filename", str(self._folder / "temporal.db"), "--log-level", "error"]
+        arguments += [word for value in LIFTED for word in ("--dynamic-config-value", value)]
+        arguments += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
+        self._process = Process(arguments, self._folder / f"server-{self._starts}.log")
+        until(self._listens, "the server's start")
+
+    def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.popen.poll() is None, self._process.log.read_text(errors="replace")
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self) -> None:
+        """End it with `kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+
+
+class Workers:
+    """Starts workers; all that are left end with the test."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self._server = server
+        self._folder = folder
+        self._started: list[Process] = []
+
+    def start(self, *options: str, environ: dict[str, str] | None = None) -> Process:
+        """Start one, and wait until it takes work."""
+        nika = str(Path(sys.executable).with_name("nika"))
+        log = self._folder / f"worker-{len(self._started) + 1}.log"
+        worker = Process([nika, "worker", "--on", self._server.url, *options], log, environ)
+        self._started.append(worker)
+        until(lambda: worker.said("worker on"), "the worker's start")
+        return worker
+
+    def end(self) -> None:
+        """Kill all that are left."""
+        for worker in self._started:
+            if worker.popen.poll() is None:
+                worker.kill()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server for all tests that do not kill it."""
+    if temporal_program() is None:
+        pytest.skip("there is no Temporal server: .ci/test installs one, or NIKA_TEMPORAL_CLI names one")
+    server = Server(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Return a worker for all tests that do not kill it."""
+    workers = Workers(server, tmp_path_factory.mktemp("workers"))
+    yield workers.start()
+    workers.end()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """Return a server of this test alone."""
+    if temporal_program() is None:
+        pytest.skip("there is no Temporal server: .ci/test installs one, or NIKA_TEMPORAL_CLI names one")
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = Server(folder)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def workers(own_server: Server, tmp_path: Path) -> Iterator[Workers]:
+    """Start workers of this test alone, on its own server."""
+    workers = Workers(own_server, tmp_path)
+    yield workers
+    workers.end()
