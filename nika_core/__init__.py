@@ -5,9 +5,9 @@
     result = nika.run("hello.nika.yaml", inputs={"name": "Ada"})
     print(result.output)
 
-Nothing here prints, handles a signal or changes the process: several runs may go on in one event loop. What is
-invalid or refused raises a `NikaError` with a `code`; a task that fails is part of the result. Everything that is named
-in `__all__` is public and under semantic versioning; it is loaded when it is used.
+Nothing here prints, handles a signal or changes the process (except for `start` with `owns_process`): several runs may
+go on in one event loop. What is invalid or refused raises a `NikaError` with a `code`; a task that fails is part of the
+result. Everything that is named in `__all__` is public and under semantic versioning; it is loaded when it is used.
 """
 
 from __future__ import annotations

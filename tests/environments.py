@@ -5,7 +5,9 @@ The wheels are built once for all tests of a session, in whatever worker asks fi
 
 from __future__ import annotations
 
+import base64
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -89,10 +91,20 @@ def make_environment(folder: Path, libraries: Path, *wheels: Path) -> Environmen
     """A new environment that has other people's packages, and these wheels."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
     environment = Environment(folder)
-    (environment.site / "libraries.pth").write_text(f"{libraries}\n")
+    _add_folder(environment.site, libraries)
     if wheels:
         environment.install(*wheels)
     return environment
+
+
+def _add_folder(site: Path, folder: Path) -> None:
+    """Put a folder on the path of modules as a distribution does that a lock knows where it comes from."""
+    (site / "libraries.pth").write_text(f"{folder}\n")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(f"{folder}\n".encode()).digest()).rstrip(b"=").decode()
+    info = site / "libraries-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: libraries\nVersion: 1.0\n")
+    (info / "RECORD").write_text(f"libraries.pth,sha256={digest},\nlibraries-1.0.dist-info/RECORD,,\n")
 
 
 @pytest.fixture(scope="session")

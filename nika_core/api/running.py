@@ -136,6 +136,7 @@ def start(
     on_event: Iterable[Callable[[Event], object]] = (),
     on_stall: Callable[[str], None] | None = None,
     attended: bool = False,
+    owns_process: bool = False,
 ) -> Execution:
     """Return a prepared run to be awaited (`run`) and cancelled (`cancel`): for programs that show it as it goes on.
 
@@ -145,12 +146,22 @@ def start(
         on_stall: called from another thread with a sentence when a plugin blocks the event loop.
         attended: the program shows people the questions of the run (`EventKind.TASK_WAITING`) and answers them with
             `Execution.answer`: the run stays for the answers, until `Execution.leave_open` is called.
+        owns_process: this process is there for the run alone, as that of `nika run` is: whatever is started in it from
+            the beginning of the run on ends with the run, or with the process. Without it, that holds only for what
+            plugins start with the process toolbox, so that several runs and the program itself may share a process.
 
     Raises:
         RefusedError: a limit, a budget or a policy refuses the run.
     """
     check_admission(prepared)
-    return Execution(prepared, _journal(prepared, journal), on_event, on_stall=on_stall, attended=attended)
+    return Execution(
+        prepared,
+        _journal(prepared, journal),
+        on_event,
+        on_stall=on_stall,
+        attended=attended,
+        owns_process=owns_process,
+    )
 
 
 async def carry_out(execution: Execution) -> RunResult:

@@ -23,7 +23,7 @@ from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_info import run_info
 from nika_core.app.run_observers import RunObservers
 from nika_core.app.run_policies import RunPolicies, run_policies
-from nika_core.app.run_processes import end_processes
+from nika_core.app.run_processes import end_processes, give_process_to
 from nika_core.app.run_services import run_services
 from nika_core.app.signalling import sender_here
 from nika_core.app.watchdogs import loop_watchdog
@@ -65,6 +65,7 @@ class Execution:
         on_stall: Callable[[str], None] | None = None,
         signals: TakeSignals | None = None,
         attended: bool = False,
+        owns_process: bool = False,
     ) -> None:
         """Prepare to run; nothing happens yet.
 
@@ -73,6 +74,7 @@ class Execution:
             on_stall: called from another thread with a sentence when a plugin blocks the event loop.
             signals: returns what tasks that wait are given, in place of the history's signals.
             attended: a person is shown questions while the run goes on, and it stays for the answers.
+            owns_process: this process is there for the run alone: what is started in it ends with the run.
         """
         resumed = prepared.resumed
         self._prepared = prepared
@@ -82,6 +84,7 @@ class Execution:
         self._on_stall = on_stall
         self._signals = signals
         self._attended = attended
+        self._owns_process = owns_process and not prepared.options.mock
         self._budget = Budget(prepared.bounds)
         self._previous: Mapping[str, PreviousTask] = {}
         self._grants: tuple[ToolGrant, ...] = ()
@@ -154,6 +157,8 @@ class Execution:
         budget = self._budget
         if self._recorded is not None:
             await end_processes(run_id, of_a_killed_nika=True)
+        if self._owns_process:
+            give_process_to(run_id)
         try:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)

@@ -65,9 +65,9 @@ def open_run(
             not the id of a task, an item or a round.
     """
     recorded = journal.load(run)
+    _refuse_another_s(journal, recorded, workflow, trusted=trusted)  # before it can ask for an input that is a secret
     with journal.damage_told(recorded.run.id):
         options = _options_of(recorded, inputs or {}, timeout)
-    _refuse_another_s(journal, recorded, workflow, trusted=trusted)
     path = _workflow_path(recorded) if workflow is None else workflow.absolute()
     return ResumedRun(journal, recorded, options, path, _node_of(rerun_from))
 

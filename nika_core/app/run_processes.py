@@ -13,11 +13,17 @@ from nika_core.errors import JournalError
 from nika_core.journal import Journal
 
 _PROCESSES: Final = "nika_core.toolbox.process.sweeping"
+_OWN: Final = "nika_core.toolbox.process.own_process"
 
 _UNGUARDED: Final = (
     "what this run starts is ended by its process groups and environment alone, so that a process which leaves both "
     "may outlive it"
 )
+
+
+def give_process_to(run_id: str) -> None:
+    """From now on, let whatever is started in this process belong to a run, by whatever means a plugin starts it."""
+    importlib.import_module(_OWN).own_process(run_id)
 
 
 async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> str:
@@ -27,13 +33,15 @@ async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> str:
     Args:
         of_a_killed_nika: another process may have started some.
     """
-    if of_a_killed_nika:
+    own = sys.modules.get(_OWN)
+    owner = own.owner_of(run_id) if own else None
+    if of_a_killed_nika or (owner and owner.left_something()):
         importlib.import_module(_PROCESSES)
     processes = sys.modules.get(_PROCESSES)
     if processes is None:
         return ""
     await processes.sweep(run_id)
-    reason = processes.why_unguarded(run_id)
+    reason = processes.why_unguarded(run_id) or (owner.why_unwatched() if owner else "")
     return f"{_UNGUARDED}: {reason}" if reason else ""
 
 

@@ -45,7 +45,12 @@ def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, jour
         observers.append(questions)
     try:
         execution = nika.start(
-            prepared, journal=journal, on_event=observers, on_stall=print_warning, attended=questions is not None
+            prepared,
+            journal=journal,
+            on_event=observers,
+            on_stall=print_warning,
+            attended=questions is not None,
+            owns_process=True,
         )
         if questions is not None:
             questions.attach(execution)

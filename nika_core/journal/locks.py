@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from weakref import WeakSet
 
 from nika_core.journal.patience import Patience
 from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER
@@ -44,11 +45,15 @@ def _open(path: Path, flags: int = 0) -> int:
 
 
 class RunLock:
-    """Says that this process works on a run. Held from `acquire` to `release`, or to the process's end."""
+    """Says that this process works on a run. Held from `acquire` to `release`, or to the process's end.
+
+    A fork does not hold it: one that a plugin has made may go on when this process was killed.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd: int | None = None
+        _locks.add(self)
 
     def acquire(self) -> str | None:
         """Take the lock and return None, or return the process that holds it, if known. Raises OSError."""
@@ -80,11 +85,29 @@ class RunLock:
                 self._path.unlink(missing_ok=True)
             os.close(fd)
 
+    def forked(self) -> None:
+        """Let go of it in a fork; the process that has taken it still holds it."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            os.close(fd)
+
     def _is_current(self, fd: int) -> bool:
         try:
             return os.path.samestat(os.fstat(fd), self._path.stat())
         except FileNotFoundError:
             return False
+
+
+_locks: WeakSet[RunLock] = WeakSet()
+
+
+def _let_go_of_all() -> None:
+    for lock in list(_locks):
+        lock.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_of_all)
 
 
 def holder(path: Path) -> str | None:

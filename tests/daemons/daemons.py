@@ -12,6 +12,8 @@ import sys
 import textwrap
 from typing import Final
 
+from .plugins import PLUGIN_DAEMONS
+
 
 def _python(code: str, words: str = "@D") -> str:
     return f"{sys.executable} -I -c '{textwrap.dedent(code).strip()}' {words}"
@@ -109,9 +111,12 @@ DAEMONS: Final[dict[str, str]] = {
     "of a function": "function",
     "of an MCP server": "mcp",
     "the MCP server itself": "mcp",
+    **dict.fromkeys(PLUGIN_DAEMONS, "plugin"),
 }
 # While other tasks run, nobody can tell whose it is: it ends with the run. A server is there until then anyway.
-END_WITH_THE_RUN: Final = {"without the tag", "of an MCP server", "the MCP server itself"}
+END_WITH_THE_RUN: Final = {"without the tag", "of an MCP server", "the MCP server itself", *PLUGIN_DAEMONS}
+# Once Nika is killed, nothing is left to find them by.
+STAY_IF_NIKA_IS_KILLED: Final = {"of a plugin, without the tag"}
 _NEEDS: Final = {"of a terminal multiplexer": "tmux", "on a terminal of its own": "script", "of a function": "python3"}
 _NEEDS_ROOT: Final = {"another user", "a namespace of its own"}
 

@@ -18,7 +18,17 @@ from typing import Any
 
 import pytest
 
-from .daemons import DAEMONS, END_WITH_THE_RUN, command_of, number_of, possible_daemons
+from nika_core.toolbox.process.table import process_table
+
+from .daemons import (
+    DAEMONS,
+    END_WITH_THE_RUN,
+    STAY_IF_NIKA_IS_KILLED,
+    command_of,
+    number_of,
+    possible_daemons,
+)
+from .plugins import PLUGIN_DAEMONS, plugin_text
 
 pytestmark = [
     pytest.mark.alone,
@@ -29,10 +39,12 @@ NIKA = Path(sys.executable).with_name("nika")
 PATIENCE = 60.0
 ONE_IN = 8  # of the daemons are in the normal run, at each moment
 FUNCTION = """
-    import os, subprocess
+    import os, subprocess, time
 
     def start(program, words):
         subprocess.Popen([program, words], env={}, start_new_session=True, stdin=-3, stdout=-3, stderr=-3)
+        while not os.path.exists(f"{os.path.dirname(program)}/ready/{words.rpartition('.')[2]}"):
+            time.sleep(0.02)  # with its task, it ends: until then it has to say that it was there
 """
 SERVER = """
     import json, subprocess, sys
@@ -65,11 +77,21 @@ class Den:
         self._started: list[subprocess.Popen[str]] = []
         self._ready = folder / "ready"
         self._ready.mkdir()
+        (folder / "pids").mkdir()
         self._program = folder / "stay"
         self._program.write_text(f'#!/bin/sh\n: > {self._ready}/"${{1##*.}}"\nexec /bin/sleep "$1"\n')
         self._program.chmod(0o755)
         (folder / "f.py").write_text(textwrap.dedent(FUNCTION))
         (folder / "server.py").write_text(textwrap.dedent(SERVER))
+        info = folder / "starting-1.0.dist-info"
+        info.mkdir()
+        (folder / "starting.py").write_text(plugin_text())
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: starting\nVersion: 1.0\nRequires-Dist: nika-core>=5\n"
+        )
+        (info / "entry_points.txt").write_text(
+            "[nika.keywords]\nstart = starting\n[nika.template_sources]\nstarting = starting\n"
+        )
         self._pipe = folder / "pipe"
         os.mkfifo(self._pipe)
         self._reader = os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK)
@@ -104,6 +126,17 @@ class Den:
                 tasks.append(task)
                 task = {"id": f"u{number}"}
                 start = ":"
+            elif DAEMONS[name] == "plugin":
+                words = {"program": str(self._program), "words": f"{self.token}.{number}"}
+                if PLUGIN_DAEMONS[name] == "source":
+                    task["set"] = f"${{starting.n{number}}}"
+                else:
+                    task["start"] = {"way": name, **words}
+                tasks.append(task)
+                if "of a function" in self.daemons:  # which reads to the end of a pipe that a fork would keep open
+                    flows.append({"source": f"t{number_of('of a function')}", "target": task["id"]})
+                task = {"id": f"u{number}"}
+                start = ":"
             else:
                 start = command_of(name, self.token, str(self._program))
             if task["id"].startswith("u"):
@@ -116,9 +149,12 @@ class Den:
         if any(DAEMONS[name] == "mcp" for name in self.daemons):
             document["mcpServers"] = {"s": {"command": sys.executable, "args": server}}
         (self.folder / "w.nika.yaml").write_text(json.dumps(document))
+        nested = f"exec {self._program} {self.token}.{number_of('of a Nika that a plugin has started')}"
+        (self.folder / "inner.nika.yaml").write_text(json.dumps({"tasks": [{"id": "inner", "shell": nested}]}))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         environ = {**os.environ, "NIKA_MAX_CONCURRENT": "100", "NIKA_SHELL_TIMEOUT": "100s"}
+        environ |= {"PYTHONPATH": str(self.folder), "STAY": str(self._program), "TOKEN": self.token}
         with (self.folder / "out").open("w") as out:  # no pipes, which who stays would hold open
             command = [NIKA, *arguments]
             nika = subprocess.Popen(command, cwd=self.folder, env=environ, stdout=out, stderr=out, text=True)
@@ -157,6 +193,10 @@ class Den:
                         DAEMONS[name] == "mcp" and name.startswith("the") and f"server.py\0{self._program}" in line
                     ):
                         found[pid] = name
+        for path in (self.folder / "pids").iterdir():  # forks of Nika, which have its words
+            seen = process_table().look(int(path.read_text() or 0))
+            if seen is not None and not seen.zombie:
+                found[seen.pid] = list(DAEMONS)[int(path.name)]
         return found
 
     def wait_until_gone(self) -> set[str]:
@@ -238,6 +278,7 @@ def test_daemons_end_at_a_signal(den: Den, number: signal.Signals) -> None:
 
 
 def test_daemons_end_when_nika_is_killed(den: Den) -> None:
+    den.daemons = [name for name in den.daemons if name not in STAY_IF_NIKA_IS_KILLED]
     den.write("exec sleep 600")
     nika = den.start("run", "w.nika.yaml")
     den.wait_until_up()
@@ -248,13 +289,15 @@ def test_daemons_end_when_nika_is_killed(den: Den) -> None:
 
 
 def test_daemons_end_on_resuming_if_the_guardian_was_killed_with_nika(den: Den) -> None:
-    # Without the tag, or without what it is read from, nothing of them is left to be found by.
-    den.daemons = [name for name in den.daemons if name != "without the tag"]
+    # Without the tag, or without what it is read from, nothing of them is left to be found by. And what is forked
+    # without Python's knowledge holds the lock of the run.
+    without = {"without the tag", "of a plugin with fork of the C library", *STAY_IF_NIKA_IS_KILLED}
+    den.daemons = [name for name in den.daemons if name not in without]
     den.write("exec sleep 600")
     nika = den.start("run", "w.nika.yaml")
     den.wait_until_up()
     guardians = [pid for pid, line in _below(nika.pid).items() if b"guardian.main" in line]
-    assert len(guardians) == 2
+    assert len(guardians) >= 2
     nika.send_signal(signal.SIGSTOP)
     for pid in guardians:
         os.kill(pid, signal.SIGKILL)

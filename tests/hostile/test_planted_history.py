@@ -118,6 +118,13 @@ def test_naming_the_workflow_does_not_trust_the_history(planted: Path, victim: P
     assert not (tmp_path / "harm").exists()
 
 
+def test_a_planted_run_asks_for_no_secret(planted: Path) -> None:
+    change_info(planted, options={"withheld": ["password"]})
+    with pytest.raises(RefusedError) as caught:
+        nika.resume("last")
+    assert "password" not in f"{caught.value.message} {caught.value.hint}"
+
+
 @pytest.mark.parametrize("path", ["\0", "", "x" * 5000, "/", "w\ud800.nika.yaml"])
 def test_a_planted_path_that_no_workflow_can_have_is_an_error(planted: Path, path: str) -> None:
     change_info(planted, path=path)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from nika_core.errors import TaskError
-from nika_core.toolbox.process import ProcessResult, guardian, guardian_client, open_process, run, sweep
+from nika_core.toolbox.process import ProcessResult, forker, guardian, guardian_client, open_process, proc, run, sweep
 from nika_core.toolbox.process.guardian_client import guardian_of, why_unguarded
 from nika_core.toolbox.process.table import process_table
 
@@ -145,14 +145,14 @@ async def test_another_run_and_what_we_did_not_start_stay(sh: Any, tmp_path: Pat
 
 def test_a_number_that_is_another_process_by_now_is_not_signalled() -> None:
     with subprocess.Popen(["sleep", "600"]) as process:
-        status = guardian.read_status(process.pid)
+        status = proc.read_status(process.pid)
         assert status is not None
-        for one in (guardian.signal_process, guardian._signal_number):
+        for one in (proc.signal_process, proc._signal_number):
             one(process.pid, status[-1] - 1, signal.SIGKILL)
         assert process.poll() is None
-        guardian._signal_number(process.pid, status[-1], signal.SIGTERM)
+        proc._signal_number(process.pid, status[-1], signal.SIGTERM)
         assert process.wait() == -signal.SIGTERM
-    guardian.signal_process(process.pid, status[-1], signal.SIGKILL)
+    proc.signal_process(process.pid, status[-1], signal.SIGKILL)
 
 
 async def test_a_killed_guardian_breaks_nothing_and_is_told_once(sh: Any) -> None:
@@ -176,8 +176,8 @@ async def test_a_killed_guardian_breaks_nothing_and_is_told_once(sh: Any) -> Non
 
 async def test_a_killed_forker_is_started_again(sh: Any) -> None:
     await sh("true", run_id="first")
-    os.kill(guardian_client._forker, signal.SIGKILL)
-    while _alive(guardian_client._forker):
+    os.kill(forker.forker_pid(), signal.SIGKILL)
+    while _alive(forker.forker_pid()):
         await asyncio.sleep(0.01)
     assert (await sh("echo $PPID", run_id="second")).stdout.data.strip().isdigit()
     assert (await guardian_of("second")) is not None
@@ -218,11 +218,11 @@ def test_its_program_needs_nothing_but_modules_in_c() -> None:
 
 def test_a_run_without_a_guardian_says_so_and_works(tmp_path: Path) -> None:
     (tmp_path / "w.nika.yaml").write_text("tasks:\n  - {id: a, shell: echo one}\n  - {id: b, shell: echo two}\n")
-    code = "from nika_core.toolbox.process import guardian_client\n{}\n"
+    code = "from nika_core.toolbox.process import forker\n{}\n"
     code += "from nika_core.cli import command_line; command_line()"
-    broken = "guardian_client._CODE = guardian_client._CODE.replace('guardian.main', '{}; guardian.main')"
+    broken = "forker._CODE = forker._CODE.replace('guardian.main', '{}; guardian.main')"
     ways = {
-        "setattr(guardian, chr(95) + 'PR_SET_CHILD_SUBREAPER', 9999)": "does not allow prctl",
+        "setattr(sys.modules['proc'], chr(95) + 'PR_SET_CHILD_SUBREAPER', 9999)": "does not allow prctl",
         "raise SystemExit": "was killed",
     }
     for way, why in ways.items():
@@ -236,10 +236,10 @@ def test_a_run_without_a_guardian_says_so_and_works(tmp_path: Path) -> None:
 
 
 def test_its_tag_is_not_enforced_by_the_system(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(guardian.RLIMIT_LOCKS)
+    soft, hard = resource.getrlimit(proc.RLIMIT_LOCKS)
     code = "import fcntl, sys\nfor i in range(50): fcntl.lockf(open(f'{i}', 'w'), fcntl.LOCK_EX)"
-    resource.setrlimit(guardian.RLIMIT_LOCKS, (1, hard))
+    resource.setrlimit(proc.RLIMIT_LOCKS, (1, hard))
     try:
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     finally:
-        resource.setrlimit(guardian.RLIMIT_LOCKS, (soft, hard))
+        resource.setrlimit(proc.RLIMIT_LOCKS, (soft, hard))

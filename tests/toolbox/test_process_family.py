@@ -154,8 +154,8 @@ async def test_children_that_others_started_are_left_to_them(sh: Any) -> None:
 async def test_a_sweep_ends_what_a_killed_program_without_a_guardian_left(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import asyncio, os, pathlib
-        from nika_core.toolbox.process import guardian_client, run
-        guardian_client._unavailable = "this test wants none"
+        from nika_core.toolbox.process import forker, run
+        forker._unavailable = "this test wants none"
         asyncio.run(run(["sh", "-c", "setsid sleep 60 & echo $! $$; wait"], run_id="swept run", cwd=pathlib.Path("."),
                         env=dict(os.environ), keep=100, show=lambda text: print(text, end="", flush=True)))
     """)
@@ -204,8 +204,8 @@ def test_a_nika_within_a_nika_keeps_both_marks(tmp_path: Path) -> None:
 PORTABLE = """
     import asyncio, os, pathlib, sys
     from nika_core.toolbox.process import family, table
-    from nika_core.toolbox.process import guardian_client, run, supervised, sweep, sweeping
-    guardian_client._unavailable = "there is no guardian elsewhere"
+    from nika_core.toolbox.process import forker, run, supervised, sweep, sweeping
+    forker._unavailable = "there is no guardian elsewhere"
     for module in (family, supervised, sweeping):
         module.process_table = table.PsTable
 

@@ -19,12 +19,18 @@ again, and `CHANNEL` the one that names the descriptor of a third output, if one
 the module by which a program becomes a fork server.
 """
 
-from nika_core.toolbox.process.conversation import RunningProcess, open_process
-from nika_core.toolbox.process.family import GRACE
-from nika_core.toolbox.process.fork_server import FORKING, ForkServer, fork_server
-from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, run
-from nika_core.toolbox.process.sweeping import marked, sweep
-from nika_core.toolbox.process.table import MARK
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nika_core.toolbox.process.conversation import RunningProcess, open_process
+    from nika_core.toolbox.process.family import GRACE
+    from nika_core.toolbox.process.fork_servers import FORKING, ForkServer, fork_server
+    from nika_core.toolbox.process.proc import MARK
+    from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, run
+    from nika_core.toolbox.process.sweeping import marked, sweep
 
 __all__ = [
     "CHANNEL",
@@ -41,3 +47,23 @@ __all__ = [
     "run",
     "sweep",
 ]
+# The command line needs one module of this package for each run, and the rest only if something is started.
+_MODULES = {
+    "FORKING": "fork_servers",
+    "ForkServer": "fork_servers",
+    "GRACE": "family",
+    "MARK": "proc",
+    "RunningProcess": "conversation",
+    "fork_server": "fork_servers",
+    "marked": "sweeping",
+    "open_process": "conversation",
+    "sweep": "sweeping",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'running')}"), name)
+    globals()[name] = value
+    return value

@@ -13,23 +13,47 @@ Messages are tuples in the format of `marshal` after their length; see `guardian
 
 from __future__ import annotations
 
-import _ctypes
 import _signal  # type: ignore[import-not-found]  # `signal` needs `enum`, which takes longer than all of this
 import _socket
 import errno
 import marshal
 import os
-import resource
 import select
 import time
 
 TYPE_CHECKING = False
+if TYPE_CHECKING or __package__:
+    from nika_core.toolbox.process.proc import (
+        all_pids,
+        become_subreaper,
+        end_all,
+        kill_children,
+        kill_group,
+        own_children,
+        processes_below,
+        read_status,
+        read_tag,
+        set_tag,
+        signal_process,
+    )
+else:  # as the program of the process that forks guardians, which loads nothing else of Nika
+    from proc import (
+        all_pids,
+        become_subreaper,
+        end_all,
+        kill_children,
+        kill_group,
+        own_children,
+        processes_below,
+        read_status,
+        read_tag,
+        set_tag,
+        signal_process,
+    )
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Final, NoReturn
 
-RLIMIT_LOCKS: Final = 10  # Linux has not enforced it since 2003; it is inherited, and nothing that daemons do resets it
-CALL_BITS: Final = 23  # of a tag; the bits above are the run's
 HELLO: Final = "hello"
 STARTED: Final = "started"
 FAILED: Final = "failed"
@@ -37,11 +61,11 @@ ENDED: Final = "ended"
 GONE: Final = "gone"
 UNABLE: Final = "unable"
 
-_PR_SET_CHILD_SUBREAPER: Final = 36
-_GRACE: Final = 2.0  # seconds between TERM and KILL
-_KILL_SECONDS: Final = 10.0  # how long killed processes may take to go
-_FREEZES: Final = 100  # how often new processes are looked for while everything is being stopped
+_SOON: Final = 1.0  # seconds within which a killed Nika is gone when its sockets are
+_EXIT_SECONDS: Final = 10.0  # how long Nika may take to exit after it has closed its end of the socket
+_LOOKS: Final = 20  # for processes that fork and exit all the time, until there are none
 _READ_BYTES: Final = 65_536
+_MAX_REQUEST: Final = 4096  # bytes
 _MAX_DESCRIPTORS: Final = 64
 _DESCRIPTOR_BYTES: Final = 4
 _DEFAULTS: Final = (_signal.SIGPIPE, _signal.SIGXFSZ)  # which Python ignores, and a program must not
@@ -50,139 +74,30 @@ _BLOCKED: Final = (
     *(_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU),
 )
 
-# ---- what /proc says
-
-
-def read_status(pid: int) -> tuple[int, int, int, bool, int] | None:
-    """Return parent, group, session, whether it has ended, and when it was started; None: there is no such process."""
-    text = _read(f"/proc/{pid}/stat")
-    # The name in parentheses may hold anything, parentheses too.
-    fields = text[text.rfind(b")") + 2 :].split()
-    if len(fields) < 20:
-        return None
-    return int(fields[1]), int(fields[2]), int(fields[3]), fields[0] in {b"Z", b"X"}, int(fields[19])
-
-
-def read_tag(pid: int) -> int:
-    """Return the tag that a process was started with or has inherited: its soft limit of file locks, or 0."""
-    text = _read(f"/proc/{pid}/limits")
-    begin = text.find(b"Max file locks")
-    words = text[begin + 14 : begin + 60].split() if begin >= 0 else []
-    return int(words[0]) if words and words[0].isdigit() else 0
-
-
-def all_pids() -> list[int]:
-    """Return the numbers of all processes."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib takes too long to load
-
-
-def processes_below(root: int) -> dict[int, int]:
-    """Return what is below a process and has not ended: when each was started."""
-    children: dict[int, list[int]] = {}
-    started: dict[int, int] = {}
-    for pid in all_pids():
-        status = read_status(pid)
-        if status is not None:
-            children.setdefault(status[0], []).append(pid)
-            if not status[3]:
-                started[pid] = status[4]
-    below: dict[int, int] = {}
-    waiting = [root]
-    seen = {root}
-    while waiting:
-        for pid in children.get(waiting.pop(), ()):
-            if pid not in seen:
-                seen.add(pid)
-                waiting.append(pid)
-                if pid in started:
-                    below[pid] = started[pid]
-    return below
-
-
-def signal_process(pid: int, started: int, number: int) -> None:
-    """Signal the process that was started then, and no other one that has its number by now."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError as error:
-        if error.errno == errno.ENOSYS:  # Linux before 5.3
-            _signal_number(pid, started, number)
-        return
-    try:
-        status = read_status(pid)
-        if status is not None and status[4] == started:
-            _signal.pidfd_send_signal(descriptor, number)
-    except OSError:
-        pass  # it has ended, or is another user's
-    finally:
-        os.close(descriptor)
-
-
-def _signal_number(pid: int, started: int, number: int) -> None:
-    status = read_status(pid)
-    if status is not None and status[4] == started:
-        try:  # noqa: SIM105 - contextlib takes too long to load
-            os.kill(pid, number)
-        except OSError:
-            pass  # it has ended, or is another user's
-
-
-def freeze(root: int) -> None:
-    """Stop everything below a process, so that nothing can start more of it while it is being killed."""
-    stopped: set[tuple[int, int]] = set()
-    for _ in range(_FREEZES):
-        more = set(processes_below(root).items()) - stopped
-        if not more:
-            return
-        for pid, started in more:
-            signal_process(pid, started, _signal.SIGSTOP)
-        stopped |= more
-
-
-def _read(path: str) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, 8192)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
 # ---- the process that forks guardians
 
 
-def main(control: int) -> NoReturn:
+def main(control: int, limit: int) -> NoReturn:
     """Fork a guardian for each socket that comes through the socket `control`, until its other end is closed.
 
-    Each comes with the tag of the run.
+    Args:
+        limit: the soft limit of file locks that Nika was started with: Nika's own tag is for what Nika runs.
     """
+    set_tag(limit)
     inherited = _signal.pthread_sigmask(_signal.SIG_BLOCK, _BLOCKED)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # nobody asks how a guardian ended
     os.closerange(control + 1, os.sysconf("SC_OPEN_MAX"))  # what Nika itself had inherited
     os.chdir("/")
     sockets = _socket.socket(fileno=control)
     while True:
-        tag, descriptors = _receive(sockets, 8)
-        if not tag:
+        request, descriptors = _receive(sockets, _MAX_REQUEST)
+        if not request:
             os._exit(0)
+        if os.fork() == 0:
+            sockets.close()
+            _Guardian(descriptors, inherited, *marshal.loads(request)).serve()  # noqa: S302 - Nika has written it
         for descriptor in descriptors:
-            if os.fork() == 0:
-                sockets.close()
-                _Guardian(descriptor, int.from_bytes(tag, "little"), inherited).serve()
             os.close(descriptor)
-
-
-def become_subreaper() -> bool:
-    """Let orphans below this process become its children. Return whether the system allows it."""
-    try:
-        libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # its stub does not know that None is the program
-        prctl = _ctypes.dlsym(libc, "prctl")
-        return bool(_ctypes.call_function(prctl, (_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0)
-    except (OSError, AttributeError):
-        return False
 
 
 def _why_unable() -> str:
@@ -208,10 +123,36 @@ def _receive(sock: _socket.socket, size: int) -> tuple[bytes, list[int]]:
 
 
 class _Guardian:
-    def __init__(self, descriptor: int, run_tag: int, inherited: Iterable[int]) -> None:
-        self._socket = _socket.socket(fileno=descriptor)
+    """The guardian of a run.
+
+    Args:
+        descriptors: the socket to Nika, and what becomes readable when Nika has ended, if the system has such a thing.
+        mask: the signals that are blocked in the processes that it starts.
+        run_tag: its own tag.
+        tag, mark: of what Nika itself starts, if that belongs to the run; see `own_process`.
+        nika, started, session: Nika's number, when it was started, and its session.
+    """
+
+    def __init__(
+        self,
+        descriptors: list[int],
+        mask: Iterable[int],
+        run_tag: int,
+        tag: int,
+        mark: bytes,
+        nika: int,
+        started: int,
+        session: int,
+    ) -> None:
+        self._socket = _socket.socket(fileno=descriptors[0])
         self._socket.setblocking(False)
-        self._mask = tuple(inherited)
+        self._exit = descriptors[1:]
+        self._blocked = tuple(mask)
+        self._own_tag, self._mark = tag, mark
+        self._nika = nika, started
+        self._session = session
+        self._groups: set[int] = set()
+        self._others: set[int] = set()
         self._leaders: dict[int, int] = {}  # pid -> number of the request that started it
         self._descriptors: list[int] = []  # that have come, in order, for requests that are not complete
         self._in = bytearray()
@@ -223,9 +164,8 @@ class _Guardian:
         self._wakes = wakes
         _signal.signal(_signal.SIGCHLD, lambda *_: None)
         _signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        self._locks = resource.getrlimit(RLIMIT_LOCKS)[1]
         self._run_tag = run_tag
-        self._tag(run_tag)
+        set_tag(run_tag)
 
     def serve(self) -> NoReturn:
         """Start processes and tell how they end, until the other side closes; then end all that is left."""
@@ -238,7 +178,13 @@ class _Guardian:
                 os._exit(1)
             self._send(HELLO, os.getpid())
             self._listen()
-            self._send(GONE, self._end())
+            if self._is_left():
+                self._await_exit(_SOON)
+            ended = self._end()
+            if self._is_left():  # perhaps only now
+                self._await_exit(_EXIT_SECONDS)
+                ended += self._end()
+            self._send(GONE, ended)
             self._socket.setblocking(True)
             self._flush()
             code = 0
@@ -247,12 +193,15 @@ class _Guardian:
 
     def _listen(self) -> None:
         poll = select.poll()
-        poll.register(self._wakes, select.POLLIN)
+        for descriptor in (self._wakes, *self._exit):
+            poll.register(descriptor, select.POLLIN)
         while not self._closed:
             poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._out else 0))
             for descriptor, _ in poll.poll():
                 if descriptor == self._wakes:
                     self._reap()
+                elif descriptor in self._exit:  # a copy of Nika's end may be open in what it has forked
+                    self._closed = True
                 else:
                     self._read()
             self._flush()
@@ -286,7 +235,7 @@ class _Guardian:
         try:
             os.chdir(cwd)
             where = None
-            self._tag(tag)
+            set_tag(tag)
             actions = [(os.POSIX_SPAWN_DUP2, mine, theirs) for mine, theirs in zip(given, targets, strict=True)]
             pid = self._spawn(argv, env, actions)
         except OSError as error:
@@ -295,7 +244,7 @@ class _Guardian:
             self._leaders[pid] = number
             self._send(STARTED, number, pid)
         finally:
-            self._tag(self._run_tag)
+            set_tag(self._run_tag)
             os.chdir("/")
             for descriptor in given:
                 os.close(descriptor)
@@ -310,18 +259,12 @@ class _Guardian:
         for program in programs:
             try:
                 return os.posix_spawn(
-                    program, argv, env, file_actions=actions, setsid=True, setsigmask=self._mask, setsigdef=_DEFAULTS
+                    program, argv, env, file_actions=actions, setsid=True, setsigmask=self._blocked, setsigdef=_DEFAULTS
                 )
             except OSError as error:
                 if error.errno not in {errno.ENOENT, errno.ENOTDIR} and refused is None:
                     refused = error
         raise refused or OSError(errno.ENOENT, "")
-
-    def _tag(self, tag: int) -> None:
-        try:  # noqa: SIM105 - contextlib takes too long to load
-            resource.setrlimit(RLIMIT_LOCKS, (tag, self._locks))
-        except (OSError, ValueError):
-            pass  # somebody has lowered the hard limit: the environment still tells whose a process is
 
     def _reap(self) -> None:
         try:  # noqa: SIM105 - contextlib takes too long to load
@@ -352,36 +295,77 @@ class _Guardian:
         except OSError:
             self._out.clear()
 
+    def _find(self) -> dict[int, int] | None:
+        """Return what is there of the run; None: nothing."""
+        self._reap()
+        if self._mark and self._is_gone():
+            found = processes_below(
+                os.getpid(), tag=self._own_tag, mark=self._mark, groups=self._groups, spare=self._session
+            )
+            if not found and any(self._kill_tagged() for _ in range(_LOOKS)):
+                return {}  # not over: one that forks and exits all the time is gone before it is found
+        elif self._anyone():
+            found = processes_below(os.getpid(), groups=self._groups, spare=self._session)
+        else:
+            return None
+        return found if found or self._anyone() else None
+
     def _end(self) -> int:
-        """End everything below this process. Return how many were asked to."""
-        me = os.getpid()
+        """End what there is. Return how many processes were asked to end."""
         asked: set[tuple[int, int]] = set()
         poll = select.poll()
         poll.register(self._wakes, select.POLLIN)
-        until = time.monotonic() + _GRACE
-        pause = 2
-        while self._anyone() and time.monotonic() < until:
-            more = set(processes_below(me).items()) - asked
-            for pid, started in more:
-                signal_process(pid, started, _signal.SIGTERM)
-                signal_process(pid, started, _signal.SIGCONT)  # a stopped one could not listen
-            asked |= more
+        for pause in end_all(self._find, self._kill_new, asked, self._groups):
             poll.poll(pause)
-            pause = min(pause * 2, 50)
-        until = time.monotonic() + _KILL_SECONDS
-        while self._anyone() and time.monotonic() < until:
-            freeze(me)
-            for pid, started in processes_below(me).items():
-                asked.add((pid, started))
-                signal_process(pid, started, _signal.SIGKILL)
-            poll.poll(2)
         return len(asked)
+
+    def _kill_new(self) -> bool:
+        self._reap()
+        killed = kill_children(own_children() - self._leaders.keys())
+        return self._kill_tagged() or killed
+
+    def _kill_tagged(self) -> bool:
+        """Kill what Nika has started and is not below this process, as far as it is new. Return whether it was."""
+        if not (self._own_tag and self._is_gone()):
+            return False
+        pids = set(all_pids())
+        killed = False
+        for pid in pids - self._others:
+            status = read_status(pid)
+            if status is not None and read_tag(pid) == self._own_tag:
+                killed = True
+                pids.discard(pid)
+                signal_process(pid, status[4], _signal.SIGKILL)
+                if status[2] != self._session:
+                    kill_group(status[1])
+        self._others = pids  # what is not the run's is looked at once
+        return killed
 
     def _anyone(self) -> bool:
         """Return whether there is a child; orphans of children become children."""
-        self._reap()
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return False
         return True
+
+    def _is_left(self) -> bool:
+        """Return whether Nika has closed its end although what it has started itself is the run's."""
+        if not self._mark:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, 0)
+        return self._is_gone() or any(event & select.POLLHUP for _, event in poll.poll(0))
+
+    def _is_gone(self) -> bool:
+        pid, started = self._nika
+        status = read_status(pid)
+        return status is None or status[3] or status[4] != started
+
+    def _await_exit(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        poll = select.poll()
+        for descriptor in self._exit:
+            poll.register(descriptor, select.POLLIN)
+        while not self._is_gone() and time.monotonic() < until:
+            poll.poll(10)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import os
 import socket
 import sys
-import threading
-from pathlib import Path
 from typing import Any, Final
 
 from nika_core.toolbox.process import guardian as protocol
+from nika_core.toolbox.process.forker import (
+    forget_forker,
+    forker_pid,
+    lock,
+    running_forker,
+    start_guardian,
+    why_unavailable,
+)
+from nika_core.toolbox.process.own_process import Owner, owner_of
 from nika_core.toolbox.process.starters import Starter
 from nika_core.toolbox.process.tags import is_of_run, tag_of
 
 _READY_SECONDS: Final = 30.0  # on a machine under heavy load
-_CONTROL: Final = 3  # the descriptor of the first process
-_CODE: Final = "import sys; sys.path.append(sys.argv[1]); import guardian; guardian.main(int(sys.argv[2]))"
 
-_lock = threading.Lock()
-_control: socket.socket | None = None
-_forker = 0  # the pid of the process that forks guardians
 _guardians: dict[str, list[Guardian]] = {}
 _notices: dict[str, str] = {}  # run -> why it has no guardian
-_unavailable = ""
 
 
 async def guardian_of(run_id: str) -> Guardian | None:
@@ -34,26 +34,29 @@ async def guardian_of(run_id: str) -> Guardian | None:
         return None
     loop = asyncio.get_running_loop()
     for first in (True, False):
-        with _lock:
+        with lock:
             if run_id in _notices:
                 return None
             _forget_closed_loops()
             known = next((one for one in _guardians.get(run_id, ()) if one.loop is loop), None)
             if known is None:
-                known = _new_guardian(run_id, loop)
-                if known is None:
-                    _notices[run_id] = _unavailable
+                owner = owner_of(run_id)
+                watches = owner is not None and not owner.claimed
+                ours = start_guardian(run_id)
+                if ours is None:
+                    _notices[run_id] = why_unavailable()
                     return None
+                known = Guardian(run_id, ours, loop, owner if watches else None)
                 _guardians.setdefault(run_id, []).append(known)
         if await known.ready():
             return known
         if known.pid or not first:
             return None
-        with _lock:  # what should have forked it may have been killed at this moment
+        with lock:  # what should have forked it may have been killed at this moment
             if known in _guardians.get(run_id, ()):
                 _guardians[run_id].remove(known)
                 _notices.pop(run_id, None)
-                _forget_forker()
+                forget_forker()
     return None
 
 
@@ -65,19 +68,19 @@ def why_unguarded(run_id: str) -> str:
 def start_forker() -> None:
     """Start what a first process would start, so that only the process itself is seen to come and go."""
     if sys.platform.startswith("linux"):
-        with _lock:
-            _running_forker()
+        with lock:
+            running_forker()
 
 
 def guardian_pids() -> set[int]:
     """Return the processes that are neither a run's nor a plugin's but Nika's own."""
-    with _lock:
-        return {_forker} | {one.pid for guardians in _guardians.values() for one in guardians}
+    with lock:
+        return {forker_pid()} | {one.pid for guardians in _guardians.values() for one in guardians}
 
 
 async def end_guardians(run_id: str) -> int | None:
     """End the guardians of a run with all that is below them. Return how many processes were; None: there was none."""
-    with _lock:
+    with lock:
         guardians = _guardians.pop(run_id, [])
     if not guardians:
         return None
@@ -92,8 +95,11 @@ class Guardian(Starter):
         calls: how many processes are being looked after, with those that are being started.
     """
 
-    def __init__(self, run_id: str, ours: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, run_id: str, ours: socket.socket, loop: asyncio.AbstractEventLoop, owner: Owner | None = None
+    ) -> None:
         super().__init__(ours, loop)
+        self._owner = owner  # whom it also watches
         self.pid = 0
         self.calls = 0
         self._run_id = run_id
@@ -136,6 +142,8 @@ class Guardian(Starter):
     def shut(self) -> None:
         """Close the socket."""
         super().shut()
+        if self._owner is not None:
+            self._owner.unclaim()
         if not self._ready.done():
             self._ready.set_result(False)
         if not self._ended.done():
@@ -170,80 +178,13 @@ def _forget_closed_loops() -> None:
             del _guardians[run_id]
 
 
-def _new_guardian(run_id: str, loop: asyncio.AbstractEventLoop) -> Guardian | None:
-    for _ in range(2):  # the process that forks guardians may have been killed since
-        control = _running_forker()
-        if control is None:
-            return None
-        ours, theirs = socket.socketpair()
-        try:
-            socket.send_fds(control, [tag_of(run_id).to_bytes(8, "little")], [theirs.fileno()])
-        except OSError:
-            ours.close()
-            _forget_forker()
-        else:
-            return Guardian(run_id, ours, loop)
-        finally:
-            theirs.close()
-    return None
-
-
-def _running_forker() -> socket.socket | None:
-    global _control, _forker, _unavailable
-    folder = Path(__file__).parent
-    if _control is None and not _unavailable:
-        if not sys.executable or not (folder / "guardian.py").is_file():
-            _unavailable = "there is no Python interpreter, or no file, to start its guardian process with"
-            return None
-        _control, theirs = socket.socketpair()
-        try:
-            _forker = _start_forker(folder, theirs.fileno())
-        except OSError as error:
-            _forget_forker()
-            _unavailable = f"its guardian process cannot be started: {error.strerror or error}"
-        finally:
-            theirs.close()
-    return _control
-
-
-def _start_forker(folder: Path, control: int) -> int:
-    """Start it outside of our session, so that no Ctrl-C reaches it, and without our environment."""
-    argv = [sys.executable, "-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    spare = os.dup(control) if control == _CONTROL else control
-    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_DUP2, spare, _CONTROL)]
-    actions += [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(_CONTROL)]
-    try:
-        return os.posix_spawn(
-            sys.executable,
-            [*argv, "-c", _CODE, str(folder), str(_CONTROL)],
-            environment,
-            file_actions=actions,
-            setsid=True,
-        )
-    finally:
-        if spare != control:
-            os.close(spare)
-
-
-def _forget_forker() -> None:
-    global _control, _forker
-    if _control is not None:
-        _control.close()
-        _control = None
-    if _forker:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(_forker, os.WNOHANG)
-        _forker = 0
-
-
 def _let_go() -> None:
     """Close all sockets: at the end of the process, and in a fork of it, which must not keep the guardians alive."""
     for guardians in _guardians.values():
         for one in guardians:
             one.close()
     _guardians.clear()
-    _forget_forker()
+    forget_forker()
 
 
 atexit.register(_let_go)

@@ -10,11 +10,12 @@ from typing import Final
 from nika_core.toolbox.process.family import Family, reap_strays
 from nika_core.toolbox.process.guardian_client import Guardian, guardian_of
 from nika_core.toolbox.process.leaders import Leader
+from nika_core.toolbox.process.proc import MARK
 from nika_core.toolbox.process.start import Pipes, raise_descriptor_limit, require_startable, start_process
 from nika_core.toolbox.process.starters import Starter
-from nika_core.toolbox.process.sweeping import note_unguarded, with_mark
-from nika_core.toolbox.process.table import MARK, process_table
-from nika_core.toolbox.process.tags import new_tag
+from nika_core.toolbox.process.sweeping import note_unguarded
+from nika_core.toolbox.process.table import process_table
+from nika_core.toolbox.process.tags import new_tag, with_mark
 
 _REAP_SECONDS: Final = 1.0
 

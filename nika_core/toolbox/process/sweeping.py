@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import time
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ from typing import Final
 
 from nika_core.toolbox.process.family import GRACE, KILL_SECONDS, note_session, reap_strays
 from nika_core.toolbox.process.guardian_client import end_guardians, why_unguarded
-from nika_core.toolbox.process.table import MARK, Seen, Table, descendants, process_table
-from nika_core.toolbox.process.tags import is_of_run, tag_of
+from nika_core.toolbox.process.own_process import owner_of
+from nika_core.toolbox.process.table import Seen, Table, descendants, process_table
+from nika_core.toolbox.process.tags import is_of_run, mark_prefix, tag_of, with_mark
 
 __all__ = ["marked", "sweep", "why_unguarded"]
 
@@ -37,34 +37,27 @@ def note_unguarded(run_id: str) -> None:
     _elsewhere.add(run_id)
 
 
-def with_mark(env: Mapping[str, str], run_id: str) -> dict[str, str]:
-    """Return `env` with a new mark of the run."""
-    mark = mark_prefix(run_id) + secrets.token_hex(8)
-    outer = os.environ.get(MARK, "")  # this Nika may itself be a task of another one
-    environment = {name: value for name, value in env.items() if name != MARK}
-    return environment | {MARK: f"{outer} {mark}".strip()}
-
-
-def mark_prefix(run_id: str) -> str:
-    """Return the prefix of the marks of all processes of a run."""
-    return "_".join(run_id.split()).replace("/", "_") + "/"
-
-
 async def sweep(run_id: str, grace: float = GRACE) -> int:
     """End every process of a run that is still there, at the end of the run. Return how many there were.
 
     Also for the start of a resumed one: it finds what a killed Nika left behind, and waits for its guardian.
     """
     reap_strays()
-    guarded = await end_guardians(run_id)
-    if guarded is not None and run_id not in _elsewhere:
-        return guarded
-    _elsewhere.discard(run_id)
+    owner = owner_of(run_id)
     ended = 0
+    if owner is not None:  # first: as long as the guardian is there, it ends them if Nika is killed at this moment
+        ended = await owner.end_processes()
+        if owner.noticed and not process_table().adopts:
+            note_unguarded(run_id)
+    guarded = await end_guardians(run_id)
+    if run_id not in _elsewhere and (guarded is not None or owner is not None):
+        return ended + (guarded or 0)
+    helpers = owner.helpers() if owner else set()
+    _elsewhere.discard(run_id)
     hit: set[tuple[int, int]] = set()
     begun = time.monotonic()
     while True:
-        left, guardians = await asyncio.to_thread(_left_of, run_id, process_table())
+        left, guardians = await asyncio.to_thread(_left_of, run_id, process_table(), helpers)
         late = time.monotonic() - begun
         if not (left or guardians) or late > (_GUARDIAN_SECONDS if guardians else grace + KILL_SECONDS):
             break
@@ -79,16 +72,16 @@ async def sweep(run_id: str, grace: float = GRACE) -> int:
     return ended + (guarded or 0)
 
 
-def _left_of(run_id: str, processes: Table) -> tuple[list[Seen], bool]:
-    """Return the processes of a run, and whether a guardian of it is still at work."""
+def _left_of(run_id: str, processes: Table, helpers: set[int]) -> tuple[list[Seen], bool]:
+    """Return the processes of a run, and whether a guardian of it, except our own, is still at work."""
     run_tag = tag_of(run_id)
     roots: set[int] = set()
     guardians: set[int] = set()
     for pid in processes.pids():
         tag = processes.tag(pid)
-        if is_of_run(tag, run_tag) and (seen := processes.look(pid)) and not seen.zombie:
+        if pid != os.getpid() and is_of_run(tag, run_tag) and (seen := processes.look(pid)) and not seen.zombie:
             (guardians if tag == run_tag else roots).add(pid)
     prefix = mark_prefix(run_id)
     roots |= set(processes.marked(lambda mark: mark.startswith(prefix))) - {os.getpid()} - guardians
     looks = map(processes.look, (roots | descendants(processes, roots | guardians)) - guardians)
-    return [seen for seen in looks if seen and not seen.zombie], bool(guardians)
+    return [seen for seen in looks if seen and not seen.zombie], bool(guardians - helpers)

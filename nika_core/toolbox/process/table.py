@@ -9,12 +9,18 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from nika_core.toolbox.process.guardian import all_pids, become_subreaper, read_status, read_tag, signal_process
+from nika_core.toolbox.process.proc import (
+    MARK,
+    all_pids,
+    become_subreaper,
+    read_marks,
+    read_status,
+    read_tag,
+    signal_process,
+)
 from nika_core.values import dataclass
-
-MARK: Final = "NIKA_PROCESS"  # environment variable: the marks of all runs that a process belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +86,7 @@ class ProcTable:
         return pids
 
     def marks(self, pid: int) -> tuple[str, ...]:
-        try:
-            variables = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            return ()
-        _, _, rest = variables.partition(b"\0" + MARK.encode() + b"=")
-        return tuple(rest.partition(b"\0")[0].decode("utf-8", "replace").split())
+        return tuple(mark.decode("utf-8", "replace") for mark in read_marks(pid))
 
     def tag(self, pid: int) -> int:
         return read_tag(pid)

@@ -278,7 +278,7 @@ ODD_URLS = words(
     http://LOCALHOST/ http://secret@127.0.0.1/ http://me:secret@127.0.0.1/ http://secret@secret@127.0.0.1/
     http://example.com\\@127.0.0.1/ http://127。0。0。1/ http://１２７.０.０.１/ http://10.0.0.1/ http://100.64.0.1/
     http://192.168.1.1:99999/ http://[fd00::1]/ http://224.0.0.1/ https://127.0.0.1:0/ http://[::1/ http://999.1.1.1/
-    http://[127.0.0.1]/ http:127.0.0.1 http:///x //127.0.0.1/ ftp://127.0.0.1/ file:///etc/passwd unix:///x
+    http://[127.0.0.1]/ http:127.0.0.1 //127.0.0.1/ ftp://127.0.0.1/ file:///etc/passwd unix:///x
     ws://127.0.0.1/ http://127.0.0.1/#secret
     """
 )

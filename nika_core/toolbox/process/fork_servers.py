@@ -16,12 +16,12 @@ from nika_core.toolbox.process.family import GRACE, Family
 from nika_core.toolbox.process.guardian_client import Guardian, guardian_of
 from nika_core.toolbox.process.leaders import GuardedLeader
 from nika_core.toolbox.process.pipes import Reader
+from nika_core.toolbox.process.proc import MARK
 from nika_core.toolbox.process.start import require_startable
 from nika_core.toolbox.process.starters import Starter
 from nika_core.toolbox.process.supervised import to_the_end
-from nika_core.toolbox.process.sweeping import with_mark
-from nika_core.toolbox.process.table import MARK, process_table
-from nika_core.toolbox.process.tags import new_tag
+from nika_core.toolbox.process.table import process_table
+from nika_core.toolbox.process.tags import new_tag, with_mark
 
 FORKING: Final = str(Path(forking.__file__))  # for a program, which does not import Nika
 
