@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from nika_core.errors import PluginError
+from nika_core.registry.kinds import Kind
+from nika_core.registry.loading import metadata_error
 from nika_core.registry.scan import PluginRecord
 from nika_core.values import dataclass
 
@@ -20,3 +25,34 @@ class PluginStatus:
     hint: str = ""
     seconds: float | None = None
     notes: tuple[str, ...] = ()
+
+
+def status_of(
+    record: PluginRecord,
+    blocked: Mapping[PluginRecord, str],
+    winner_of: Callable[[Kind, str], PluginRecord],
+    loaded: Mapping[PluginRecord, object],
+) -> PluginStatus:
+    """Return the status of an offer as far as it is known without importing anything.
+
+    Args:
+        blocked: why an offer may not be used.
+        winner_of: returns the offer that has a word. Raises PluginError if none has.
+        loaded: what importing an offer brought: a description or an error.
+    """
+    if record in blocked:
+        return PluginStatus(record, "blocked", blocked[record])
+    if record.fault:
+        unreadable = metadata_error(record)
+        return PluginStatus(record, "broken", unreadable.message, unreadable.hint or "")
+    try:
+        winner = winner_of(record.kind, record.word)
+    except PluginError as error:
+        return PluginStatus(record, "conflict", error.message, error.hint or "")
+    if winner is not record:
+        hint = f"to use this one: plugins: {{prefer: {{{record.id}: {record.distribution}}}}} in nika.yaml"
+        return PluginStatus(record, "shadowed", f"{winner.origin} has the word", hint)
+    failure = loaded.get(record)
+    if isinstance(failure, PluginError):
+        return PluginStatus(record, "broken", failure.message, failure.hint or "")
+    return PluginStatus(record, "available")

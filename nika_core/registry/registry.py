@@ -31,7 +31,7 @@ from nika_core.registry import sections, settings_keys
 from nika_core.registry.conflicts import preferred_in_vain, reserved_word
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import Description, Loader, load_object, make, make_guarded, metadata_error
-from nika_core.registry.plugin_status import PluginStatus
+from nika_core.registry.plugin_status import PluginStatus, status_of
 from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
 
@@ -362,29 +362,7 @@ class Registry:
 
     def listing(self) -> list[PluginStatus]:
         """Every offer with its status as far as it is known without importing anything."""
-        found: list[PluginStatus] = []
-        for record in self._records:
-            if record in self._blocked:
-                found.append(PluginStatus(record, "blocked", self._blocked[record]))
-                continue
-            if record.fault:
-                unreadable = metadata_error(record)
-                found.append(PluginStatus(record, "broken", unreadable.message, unreadable.hint or ""))
-                continue
-            failure = self._loaded.get(record)
-            try:
-                winner = self.record(record.kind, record.word)
-            except PluginError as error:
-                found.append(PluginStatus(record, "conflict", error.message, error.hint or ""))
-                continue
-            if winner is not record:
-                hint = f"to use this one: plugins: {{prefer: {{{record.id}: {record.distribution}}}}} in nika.yaml"
-                found.append(PluginStatus(record, "shadowed", f"{winner.origin} has the word", hint))
-            elif isinstance(failure, PluginError):
-                found.append(PluginStatus(record, "broken", failure.message, failure.hint or ""))
-            else:
-                found.append(PluginStatus(record, "available"))
-        return found
+        return [status_of(record, self._blocked, self.record, self._loaded) for record in self._records]
 
     def failures(self) -> list[PluginError]:
         """What was wrong with those that could not be loaded so far."""
