@@ -55,18 +55,18 @@ COMPLETION_FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     fields.Optional("systemPrompt"): fields.field(
         fields.Str(), "Replaces the agent block's system prompt for this task."
     ),
+    fields.Optional("systemPromptFile"): fields.field(
+        fields.Str(), "A file, relative to the workflow's folder, that replaces the agent block's system prompt."
+    ),
+    fields.Optional("skills"): fields.field(
+        fields.Seq(fields.Str()), "Files (or folders with a SKILL.md) whose text is put before the system prompt."
+    ),
 }
 FIELDS: Final[Mapping[str | fields.Optional, fields.Field]] = {
     **COMPLETION_FIELDS,
     fields.Optional("maxTurns"): fields.field(
         fields.Templated(fields.Int(), before_run=True),
         "Turns in which the model may ask for tools, the final answer included.",
-    ),
-    fields.Optional("systemPromptFile"): fields.field(
-        fields.Str(), "A file, relative to the workflow's folder, that replaces the agent block's system prompt."
-    ),
-    fields.Optional("skills"): fields.field(
-        fields.Seq(fields.Str()), "Files (or folders with a SKILL.md) whose text is put before the system prompt."
     ),
 }
 MAX_REPAIRS: Final = 2

@@ -24,6 +24,7 @@ def nika_task_keywords() -> Iterable[Keyword]:
             payload=PAYLOAD,
             step="nika_keyword_llm.step:Step",
             facets="nika_core.toolbox.agent.facets:CompletionFacets",
+            verbatim_fields=frozenset({"systemPromptFile", "skills"}),  # files are named by the author, never by data
             file_fields=frozenset({"attach"}),
             needs_provider=True,
             pure=True,

@@ -56,3 +56,20 @@ async def test_it_asks_once_without_conversation_and_without_tools(tmp_path: Pat
     output = await Step().run({"prompt": "go"}, context_of(requests, tmp_path))
     assert (output.value, output.messages) == ("done", ())
     assert [(r.messages, r.tools) for r in requests] == [((Message(Role.USER, "go"),), ())]
+
+
+async def test_the_system_prompt_and_skills_may_be_files(tmp_path: Path) -> None:
+    (tmp_path / "system.md").write_text("Be brief.")
+    (tmp_path / "skill.md").write_text("Use metric units.")
+    requests: list[ModelRequest] = []
+    payload = {"prompt": "go", "systemPromptFile": "system.md", "skills": ["skill.md"]}
+    await Step().run(payload, context_of(requests, tmp_path))
+
+    [request] = requests
+    assert request.system is not None
+    assert request.system.index("Use metric units.") < request.system.index("Be brief.")
+
+
+def test_files_are_named_by_the_author_and_never_by_a_value() -> None:
+    [keyword] = nika_task_keywords()
+    assert keyword.verbatim_fields >= {"systemPromptFile", "skills"}
