@@ -11,8 +11,13 @@ _PLATFORMS: Final = {"linux", "darwin"}
 _YOUNG: Final = 100_000  # objects; by default 700, which costs a hundred collections of what start-up creates and keeps
 
 
+_is_process = False
+
+
 def command_line() -> None:
     """Run the `nika` program as a process, which ends soon after its command."""
+    global _is_process
+    _is_process = True
     code = 0
     try:
         main()
@@ -42,9 +47,14 @@ def main(*, platform: str = sys.platform) -> None:
         forget_what_stderr_still_holds()
 
 
+def owns_process() -> bool:
+    """Return whether this process is there for its command alone, so that all that is started in it belongs to it."""
+    return _is_process
+
+
 def collect_rarely() -> None:
     """Make Python collect reference cycles less often."""
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
-__all__ = ["collect_rarely", "command_line", "main"]
+__all__ = ["collect_rarely", "command_line", "main", "owns_process"]

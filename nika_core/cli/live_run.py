@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
+from nika_core.cli import owns_process
 from nika_core.cli.annotations import annotate_failures
 from nika_core.cli.console import is_live, mask_with, plain, print_data, print_json, print_message, style
 from nika_core.cli.library_messages import catch_library_messages
@@ -52,7 +53,7 @@ def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, jour
             on_event=observers,
             on_stall=print_warning,
             attended=questions is not None,
-            owns_process=True,
+            owns_process=owns_process(),
         )
         if questions is not None:
             questions.attach(execution)

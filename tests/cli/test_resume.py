@@ -59,11 +59,11 @@ def test_what_another_process_did_since_the_run_was_read_is_not_done_again(
     run = nika("run", "w.nika.yaml", "--format", "json").json["runId"]
     (folder / "go").touch()
 
-    def overtaken(*arguments: Any) -> PreparedRun:
+    def overtaken(*arguments: Any, **options: Any) -> PreparedRun:
         other = start("resume", run)
         other.communicate(timeout=60)
         assert other.returncode == 0
-        return prepare_run(*arguments)
+        return prepare_run(*arguments, **options)
 
     monkeypatch.setattr(preparing, "prepare_run", overtaken)
     done = nika("resume", run, "--format", "json")
