@@ -24,6 +24,7 @@ from nika_core.plugin import (
     TextPart,
     ToolCall,
     ToolResultPart,
+    Usage,
 )
 from nika_core.toolbox.providers import Reply, clean, content_text, merged, read_error_body
 from nika_provider_claude.models import thinking_of
@@ -205,8 +206,13 @@ class ClaudeReply(Reply):
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event and return the text in it."""
         kind = event.get("type")
-        # A server that takes the request for one that counts tokens has generated nothing: it may be asked again.
-        self.begun = self.begun or kind in _KINDS or "input_tokens" in event
+        self.begun = self.begun or kind in _KINDS
+        if kind is None and "input_tokens" in event:  # as an answer to a request that counts them
+            raise TaskError(
+                "the server has counted the tokens of the request in place of answering it",
+                category=Category.NETWORK,
+                usage=Usage(),  # nothing was generated
+            )
         match kind:
             case "message_start":
                 message = _object_in(event, "message")
