@@ -206,13 +206,10 @@ class ClaudeReply(Reply):
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event and return the text in it."""
         kind = event.get("type")
-        self.begun = self.begun or kind in _KINDS
-        if kind is None and "input_tokens" in event:  # as an answer to a request that counts them
-            raise TaskError(
-                "the server has counted the tokens of the request in place of answering it",
-                category=Category.NETWORK,
-                usage=Usage(),  # nothing was generated
-            )
+        self.begun = self.begun or kind in _KINDS or "input_tokens" in event
+        if kind is None and "input_tokens" in event and self.usage is None:
+            # The server takes the request for one that counts tokens: nothing was generated, and it may be asked again.
+            self.usage = Usage()
         match kind:
             case "message_start":
                 message = _object_in(event, "message")
