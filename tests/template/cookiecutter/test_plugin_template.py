@@ -155,7 +155,8 @@ def test_the_conformance_test_has_four_lines(kind: str) -> None:
     (file,) = TEMPLATE.glob(f"*/_kind/{kind}/tests/test_conformance.py")
     lines = [line for line in file.read_text().splitlines()[1:] if line.strip()]
 
-    assert len(lines) <= (14 if kind == "secret_source" else 5)  # a secret has to be stored first
+    # A secret has to be stored first, and a policy has a variable for each of its three limits.
+    assert len(lines) <= {"secret_source": 14, "limit_policy": 8}.get(kind, 5)
     assert any(line.startswith("from nika_core.testing import ") for line in lines)
 
 
