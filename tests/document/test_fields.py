@@ -166,7 +166,7 @@ def test_a_default_is_what_the_validator_returns(validator: Validator, default: 
 
 @pytest.mark.parametrize("validator", [PositiveInt(), Templated(PositiveInt()), Int(), Enum(["a"])])
 def test_a_default_that_may_not_be_written_there_is_refused_with_its_key(validator: Validator) -> None:
-    with pytest.raises(ValueError, match="the default of `it` is none that may be written there"):
+    with pytest.raises(ValueError, match="the default of `it` is refused by its own validator"):
         compile_schema(Map({"it": field(validator, default="x")}))
 
 

@@ -106,7 +106,7 @@ def _default(key: str, validator: Any, default: Any) -> Any:
 
         return read_default(strict(validator), default)
     except Exception as error:  # whatever an author's validator says of it
-        raise ValueError(f"the default of `{key}` is none that may be written there: {error}") from error
+        raise ValueError(f"the default of `{key}` is refused by its own validator: {error}") from error
 
 
 def mapping(
