@@ -130,7 +130,7 @@ class DriverContext:
 
 def batchable_in(prepared: PreparedRun, definition: JsonObject) -> BatchableTasks | None:
     """Return the tasks that may wait for a batch; None: none does."""
-    tasks = definition["batchable"]
+    tasks = definition.get("batchable")
     return None if tasks is None else BatchableTasks(prepared, tasks)
 
 

@@ -227,7 +227,7 @@ class Batches:
         await first.barrier()
         count = "1 call was" if len(requests) == 1 else f"{len(requests)} calls were"
         leave = "Interrupt the run whenever you like: 'nika resume' goes on waiting for it."
-        leave = "The run goes on waiting for it, whoever watches." if self.batch_policy.detached else leave
+        leave = "The run goes on waiting for it without you." if self.batch_policy.detached else leave
         first.notice(f"{count} sent to '{provider}' as a batch: this may take hours. {leave}")
         group.sent.set_result(batch)
 
