@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from nika_command_ui.history import Snapshot
+from nika_command_ui.history import CHILDREN, Snapshot
 from nika_core.plugin import EventKind, JsonObject
 
 _MOST_LINES: Final = 2000  # of a difference
 _FIGURES: Final = ("inputTokens", "outputTokens", "totalTokens", "calls", "costUsd")
+_NONE: Final[JsonObject] = dict.fromkeys(_FIGURES, 0)
+_PATH_MARKS: Final = re.compile(r"[\[@/]")  # begin what is inside a task
 
 
 def compare(before: Snapshot, after: Snapshot) -> JsonObject:
     """Return what differs between two runs, the largest differences in cost first."""
-    one, two = _tops(before), _tops(after)
-    tasks = [_task(name, before, after, one.get(name), two.get(name)) for name in dict.fromkeys((*one, *two))]
+    one, two = _sides(before), _sides(after)
+    tasks = [_task(name, one.get(name), two.get(name)) for name in dict.fromkeys((*one, *two))]
     tasks.sort(key=lambda row: (-abs(row["costDifference"]), -abs(row["tokenDifference"])))
     return {
         "before": _head(before),
@@ -30,8 +33,14 @@ def compare(before: Snapshot, after: Snapshot) -> JsonObject:
     }
 
 
-def _tops(snapshot: Snapshot) -> dict[str, Mapping[str, Any]]:
-    return {node["id"]: node for node in snapshot.json.get("tasks", ())}
+def _sides(snapshot: Snapshot) -> dict[str, JsonObject]:
+    """Return the figures of each task of the run's own."""
+    retries = Counter(_top(event.task) for event in snapshot.events() if event.kind == EventKind.TASK_RETRYING)
+    return {node["id"]: _side(node, retries[node["id"]]) for node in snapshot.json.get("tasks", ())}
+
+
+def _top(task: str | None) -> str:
+    return _PATH_MARKS.split(task or "", maxsplit=1)[0]
 
 
 def _head(snapshot: Snapshot) -> JsonObject:
@@ -55,40 +64,32 @@ def _lines(before: Snapshot, after: Snapshot) -> Iterator[str]:
     return islice(difflib.unified_diff(one, two, lineterm="", n=2), 2, None)  # without the names of files
 
 
-def _task(
-    name: str,
-    before: Snapshot,
-    after: Snapshot,
-    one: Mapping[str, Any] | None,
-    two: Mapping[str, Any] | None,
-) -> JsonObject:
-    sides = [_side(snapshot, node) for snapshot, node in ((before, one), (after, two))]
-    figures = [side or dict.fromkeys(_FIGURES, 0) for side in sides]
+def _task(name: str, one: JsonObject | None, two: JsonObject | None) -> JsonObject:
+    before, after = one or _NONE, two or _NONE
     return {
         "id": name,
-        "before": sides[0],
-        "after": sides[1],
-        "sameOutput": one is not None and two is not None and _output(one) == _output(two),
-        "costDifference": figures[1]["costUsd"] - figures[0]["costUsd"],
-        "tokenDifference": figures[1]["totalTokens"] - figures[0]["totalTokens"],
-        "reasons": _reasons(*sides) if all(sides) else [],
+        "before": one and _shown(one),
+        "after": two and _shown(two),
+        "sameOutput": one is not None and two is not None and one["output"] == two["output"],
+        "costDifference": after["costUsd"] - before["costUsd"],
+        "tokenDifference": after["totalTokens"] - before["totalTokens"],
+        "reasons": _reasons(one, two),
     }
 
 
-def _side(snapshot: Snapshot, node: Mapping[str, Any] | None) -> JsonObject | None:
-    if node is None:
-        return None
+def _shown(side: JsonObject) -> JsonObject:
+    return {key: value for key, value in side.items() if key != "output"}
+
+
+def _side(node: Mapping[str, Any], retries: int) -> JsonObject:
     usage = node.get("usage") or {}
-    children = max((len(node[kind]) for kind in ("items", "rounds", "tasks") if kind in node), default=0)
-    retries = sum(
-        event.kind == EventKind.TASK_RETRYING and _is_inside(event.task, node["id"]) for event in snapshot.events
-    )
     return {
         "state": node["state"],
         "durationMs": node.get("durationMs"),
         "retries": retries,
-        "children": children,
+        "children": max((len(node[kind]) for kind in CHILDREN if kind in node), default=0),
         "models": usage.get("models", []),
+        "output": node.get("output", node.get("outputStart")),
         **{key: usage.get(key, 0) for key in _FIGURES},
     }
 
@@ -117,14 +118,6 @@ def _per_call(side: JsonObject, key: str) -> float:
     return float(side[key] / side["calls"]) if side["calls"] else 0.0
 
 
-def _output(node: Mapping[str, Any]) -> Any:
-    return node.get("output", node.get("outputStart"))
-
-
-def _is_inside(task: str | None, top: str) -> bool:
-    return task is not None and (task == top or (task.startswith(top) and task[len(top)] in "[@/"))
-
-
 def _models(before: Snapshot, after: Snapshot) -> list[JsonObject]:
     counts = [_calls_by_model(snapshot) for snapshot in (before, after)]
     return [
@@ -135,5 +128,5 @@ def _models(before: Snapshot, after: Snapshot) -> list[JsonObject]:
 
 def _calls_by_model(snapshot: Snapshot) -> Counter[str]:
     return Counter(
-        str(event.data.get("model", "")) for event in snapshot.events if event.kind == EventKind.MODEL_CALLED
+        str(event.data.get("model", "")) for event in snapshot.events() if event.kind == EventKind.MODEL_CALLED
     )

@@ -33,16 +33,15 @@ class Snapshot:
         self.nodes = {node["id"]: node for node in _all(self.json.get("tasks", ()))}
         self._folder = folder
 
-    @cached_property
     def events(self) -> tuple[Event, ...]:
-        """All that happened, in order; read when it is first needed: of a large run that takes as long as the rest."""
+        """Read all that has happened, in order. Nothing keeps it: of a large run it is larger than the rest."""
         return nika.runs.events(self.run_id, folder=self._folder, large_outputs=False)
 
     @cached_property
     def times(self) -> dict[str, tuple[float, float | None]]:
         """When each task first began and last ended, in seconds since the epoch."""
         times: dict[str, tuple[float, float | None]] = {}
-        for event in self.events:
+        for event in self.events():
             if event.task is None:
                 continue
             began, _ = times.get(event.task, (event.at, None))
@@ -61,10 +60,6 @@ class Snapshot:
     def is_live(self) -> bool:
         """Whether more can happen."""
         return self.json["status"] in _LIVE
-
-    def events_of(self, task: str) -> Iterator[Event]:
-        """Yield what happened to one task itself."""
-        return (event for event in self.events if event.task == task)
 
 
 class History:

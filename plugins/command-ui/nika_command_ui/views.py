@@ -62,7 +62,7 @@ def children_view(snapshot: Snapshot, task: str, *, offset: int, limit: int, sor
 def task_view(snapshot: Snapshot, task: str) -> Row:
     """Return all that is known of one task but its conversations. Raise KeyError."""
     node = snapshot.nodes[task]
-    events = list(snapshot.events_of(task))
+    events = [event for event in snapshot.events() if event.task == task]
     shown = {key: value for key, value in node.items() if key not in CHILDREN}
     calls = [event for event in events if event.kind == EventKind.MODEL_CALLED]
     return (
@@ -85,7 +85,7 @@ def spending(snapshot: Snapshot) -> Row:
     """Return tokens and cost of the run by model, the dearest first."""
     models: dict[str, Counter[str]] = {}
     cost: defaultdict[str, float] = defaultdict(float)
-    for event in snapshot.events:
+    for event in snapshot.events():
         if event.kind != EventKind.MODEL_CALLED:
             continue
         usage = event.data.get("usage") or {}
