@@ -4,11 +4,16 @@ import { el, plain, text } from "./dom.js";
 import { cost, count, duration, some, state, time, took } from "./format.js";
 import { list } from "./list.js";
 import { questions } from "./questions.js";
-import { spending } from "./spending.js";
-import { taskPanel } from "./task.js";
-import { timeline } from "./timeline.js";
 
 const VIEWS = { list: "List", timeline: "Timeline", graph: "Graph", cost: "Cost" };
+
+// Each view but the first is loaded when it is asked for.
+async function maker(view) {
+  if (view === "timeline") return (await import("./timeline.js")).timeline;
+  if (view === "graph") return (await import("./graph.js")).graph;
+  if (view === "cost") return (await import("./spending.js")).spending;
+  return list;
+}
 
 export function open(main, [id]) {
   const head = el("div");
@@ -44,6 +49,7 @@ export function open(main, [id]) {
     task = name;
     columns.classList.toggle("open", Boolean(name));
     if (!name) return panel.replaceChildren();
+    const { taskPanel } = await import("./task.js"); // with the reader of Markdown, which is large
     await taskPanel(panel, id, name, () => openTask(""), focus);
   }
 
@@ -56,8 +62,7 @@ export function open(main, [id]) {
     }
     body.setAttribute("aria-labelledby", `tab-${view}`);
     if (drawn?.view !== view) {
-      const makers = { list, timeline, cost: spending, graph: async (...given) => (await import("./graph.js")).graph(...given) };
-      drawn = { view, update: await makers[view](body, id, openTask) };
+      drawn = { view, update: await (await maker(view))(body, id, openTask) };
     }
     await drawn.update(run);
   }
