@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
+        Conversation,
         FolderTrust,
         HealthStatus,
         ModelStatus,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         RecordedTask,
         SecretStatus,
         SentSignal,
+        Turn,
     )
     from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
@@ -112,7 +114,7 @@ _PUBLIC: Final = {
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("FolderTrust", "SecretStatus", "SentSignal"),
+        *("Conversation", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -140,6 +142,7 @@ __all__ = [
     "DISTRIBUTION",
     "PLUGIN_KINDS",
     "Category",
+    "Conversation",
     "Event",
     "EventKind",
     "EventStream",
@@ -178,6 +181,7 @@ __all__ = [
     "TaskError",
     "TaskResult",
     "TrustDecision",
+    "Turn",
     "Usage",
     "UsageError",
     "Workspace",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core import codes
@@ -26,13 +26,14 @@ from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.services import TaskServices
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.journal.encoding import decode, encode
-from nika_core.model.events import Event
+from nika_core.model.events import Event, EventKind
 from nika_core.model.ids import NodeId, identity_in
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure
 from nika_core.plugin import backend
 from nika_core.values import replace
 
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {EventKind.MODEL_CALLED: ("reply",), EventKind.TOOL_CALLED: ("content",)}
 _GRACE: Final = 5.0  # seconds that what a run has opened has to close
 
 
@@ -181,11 +182,11 @@ class RunRunner:
     # ---- what works report meanwhile
 
     def _record(self, events: Sequence[Event]) -> None:
-        for event in events:
+        for event in map(_without_texts, events):
             under_way = self._events.get(event.task or "")
             if under_way is None and self._events:
                 under_way = next(iter(self._events.values()))
-            if under_way is not None:
+            if under_way is not None and event.kind != EventKind.MODEL_ASKED:
                 data = decode(encode(event.data))
                 under_way.append({"kind": str(event.kind), "task": event.task, "data": data})
 
@@ -194,6 +195,14 @@ class RunRunner:
 
     def _reported(self, event: CoreEvent) -> None:
         """What happens between an attempt's start and its end: retries, which the backend makes."""
+
+
+def _without_texts(event: Event) -> Event:
+    """Return an event that can travel: without the texts of conversations, which may be as large as all outputs."""
+    left_out = _TEXTS.get(event.kind)
+    if not left_out:
+        return event
+    return event._replace(data={name: value for name, value in event.data.items() if name not in left_out})
 
 
 def _too_large(report: JsonObject, size: int, most: int) -> TaskEnded:
