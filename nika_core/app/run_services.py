@@ -42,6 +42,7 @@ def run_services(
     notice: Callable[..., None],
     policies: RunPolicies | None = None,
     batchable: BatchableTasks | None = None,
+    detached: bool = False,
     answers: Callable[[str, Question], Json] | None = None,
 ) -> Services:
     """Return the services of a run that keeps no history; who keeps one replaces what has to do with it.
@@ -50,6 +51,7 @@ def run_services(
         folder: that of the run, for `${run.folder}`.
         notice: tells the user something.
         batchable: the tasks that may wait for a batch; None: none does.
+        detached: a task whose batch is not done is done again later, perhaps on another machine.
         answers: the answers to questions, in place of people.
     """
     workspace = prepared.workspace
@@ -95,7 +97,9 @@ def run_services(
         policies=policies,
         clock=workspace.clock,
         breaker=BreakerSettings.of(limits),
-        batch_policy=None if batchable is None else BatchPolicy(batchable.eligible, patience=batchable.longest),
+        batch_policy=None
+        if batchable is None
+        else BatchPolicy(batchable.eligible, patience=batchable.longest, detached=detached),
         models=workspace.project.models,
         labels=prepared.masker.json(dict(workspace.project.labels)),
         governor=governor_of(workspace, notice),

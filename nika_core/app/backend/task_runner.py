@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.backend.allowed_budget import Allowance, AllowedBudget
 from nika_core.app.backend.attempt_state import AttemptState, KeptCalls
-from nika_core.app.backend.driver_context import TOLD_TO_STOP, run_request
+from nika_core.app.backend.driver_context import TOLD_TO_STOP, batchable_in, run_request
 from nika_core.app.backend.opening import require_same_plugin, run_folder
-from nika_core.app.backend.work_reports import masked_end, work_report
+from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
@@ -27,14 +27,13 @@ from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.services import TaskServices
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.journal.encoding import decode, encode
-from nika_core.model.events import Event, EventKind
+from nika_core.model.events import Event
 from nika_core.model.ids import NodeId, identity_in
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure
 from nika_core.plugin import backend
 from nika_core.values import replace
 
-_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {EventKind.MODEL_CALLED: ("reply",), EventKind.TOOL_CALLED: ("content",)}
 _GRACE: Final = 5.0  # seconds that what a run has opened has to close
 
 
@@ -63,11 +62,18 @@ class RunRunner:
         self._definition = definition
         self._budget = AllowedBudget(prepared.bounds)
         self._events: dict[str, list[JsonObject]] = {}  # by node, of works that are under way
+        self._kept: dict[str, KeptCalls] = {}  # the same
         folder = RunFolder(run_folder(definition))
         services = run_services(
-            prepared, self._budget, folder, notice=self._notice, answers=answers_of(prepared.options)
+            prepared,
+            self._budget,
+            folder,
+            notice=self._notice,
+            batchable=batchable_in(prepared, definition),
+            detached=True,
+            answers=answers_of(prepared.options),
         )
-        services = replace(services, record=self._record, attended=True)
+        services = replace(services, record=self._record, barrier=self._settle_all, attended=True)
         request = replace(run_request(prepared, definition), environ=prepared.workspace.environ)
         # A project in the shared folder is used where it lies: its commands see all files that are beside it.
         self._root = Path(definition["place"] or prepared.workspace.project_folder)
@@ -83,6 +89,7 @@ class RunRunner:
         attempt: int = 1,
         state: Json = None,
         keep: Callable[[Json], None] | None = None,
+        settle: Callable[[], Awaitable[None]] | None = None,
         max_bytes: int | None = None,
     ) -> backend.WorkEnd:
         """Make one attempt."""
@@ -95,7 +102,7 @@ class RunRunner:
             allowance = Allowance(self._prepared.bounds, work["allowance"], now.charged(work["allowance"]))
             self._budget.allowances[key] = allowance
         now.begin()
-        kept = KeptCalls(now, allowance, keep, self._prepared.masker.json)
+        kept = self._kept[node] = KeptCalls(now, allowance, keep, self._prepared.masker.json, settle)
         kept.keep()
         try:
             if "decision" in work:
@@ -108,6 +115,7 @@ class RunRunner:
             return end
         finally:
             self._events.pop(node, None)
+            self._kept.pop(node, None)
             self._budget.allowances.pop(key, None)
 
     async def close(self) -> None:
@@ -181,17 +189,19 @@ class RunRunner:
         if masked:
             node = getattr(event, "node", None)
             self._notice("its output has a secret in it: other tasks are given *** in its place", node)
-        spent = None if allowance is None else allowance.spent
-        return backend.WorkEnd(work_report(event, now, events, spent, self._prepared.masker.json))
+        return backend.WorkEnd(work_report(event, now, events, allowance, self._prepared.masker.json))
 
     # ---- what works report meanwhile
 
+    async def _settle_all(self) -> None:
+        await asyncio.gather(*(kept.settle() for kept in list(self._kept.values())))
+
     def _record(self, events: Sequence[Event]) -> None:
-        for event in map(_without_texts, events):
+        for event in that_travel(events):
             under_way = self._events.get(event.task or "")
             if under_way is None and self._events:
                 under_way = next(iter(self._events.values()))
-            if under_way is not None and event.kind != EventKind.MODEL_ASKED:
+            if under_way is not None:
                 data = decode(encode(event.data))
                 under_way.append({"kind": str(event.kind), "task": event.task, "data": data})
 
@@ -200,14 +210,6 @@ class RunRunner:
 
     def _reported(self, event: CoreEvent) -> None:
         """What happens between an attempt's start and its end: retries, which the backend makes."""
-
-
-def _without_texts(event: Event) -> Event:
-    """Return an event that can travel: without the texts of conversations, which may be as large as all outputs."""
-    left_out = _TEXTS.get(event.kind)
-    if not left_out:
-        return event
-    return event._replace(data={name: value for name, value in event.data.items() if name not in left_out})
 
 
 def _too_large(report: JsonObject, size: int, most: int) -> TaskEnded:
