@@ -16,7 +16,6 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.values import replace
 
-
 _TEXTS: Final[Mapping[str, str]] = {EventKind.MODEL_CALLED: "reply", EventKind.TOOL_CALLED: "content"}
 
 
