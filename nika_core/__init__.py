@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import (
-        Conversation,
         FolderTrust,
         HealthStatus,
         ModelStatus,
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
         RecordedTask,
         SecretStatus,
         SentSignal,
+        Transcript,
         Turn,
     )
     from nika_core.app.trust import TrustDecision
@@ -114,7 +114,7 @@ _PUBLIC: Final = {
     "app.prepared_run": ("PreparedRun",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("Conversation", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
+        *("Transcript", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -142,7 +142,6 @@ __all__ = [
     "DISTRIBUTION",
     "PLUGIN_KINDS",
     "Category",
-    "Conversation",
     "Event",
     "EventKind",
     "EventStream",
@@ -180,6 +179,7 @@ __all__ = [
     "StartOptions",
     "TaskError",
     "TaskResult",
+    "Transcript",
     "TrustDecision",
     "Turn",
     "Usage",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
-from nika_core.app.results import Conversation, RecordedRun, SentSignal
+from nika_core.app.results import RecordedRun, SentSignal, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
@@ -34,7 +34,7 @@ def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = Tru
     return recorded_run(_journal(folder), run, large_outputs=large_outputs)
 
 
-def transcript(run: str, task: str | None = None, *, folder: str | Path | None = None) -> tuple[Conversation, ...]:
+def transcript(run: str, task: str | None = None, *, folder: str | Path | None = None) -> tuple[Transcript, ...]:
     """Return the conversations of a run with models, in the order in which they began. Raise JournalError.
 
     They are there as soon as a request is sent or a reply has come, also of a run that is under way or was killed. Runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nika_core.app.results import Conversation, ModelStatus, Plan, PlannedTask, ProviderStatus, RecordedRun, Turn
+from nika_core.app.results import ModelStatus, Plan, PlannedTask, ProviderStatus, RecordedRun, Transcript, Turn
 from nika_core.errors import Problem
 from nika_core.model.codec import event_json, result_json, task_json, usage_json
 from nika_core.model.events import Event
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Result: TypeAlias = (
     "RunResult | TaskResult | Event | Usage | Plan | RecordedRun | ProviderStatus | Limit | Explanation | Problem"
-    " | LoadedWorkflow | Conversation"
+    " | LoadedWorkflow | Transcript"
 )
 
 
@@ -40,7 +40,7 @@ def to_json(value: Result) -> dict[str, Any]:
             return _plan_json(value)
         case RecordedRun():
             return dict(value.json)
-        case Conversation():
+        case Transcript():
             return _conversation_json(value)
         case ProviderStatus():
             return _provider_json(value)
@@ -157,7 +157,7 @@ def _limit_json(limit: Limit) -> dict[str, Any]:
     }
 
 
-def _conversation_json(conversation: Conversation) -> dict[str, Any]:
+def _conversation_json(conversation: Transcript) -> dict[str, Any]:
     """Keys without a value are left out."""
     found: dict[str, Any] = {"task": conversation.task}
     if conversation.within:

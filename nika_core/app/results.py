@@ -166,7 +166,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class Transcript:
     """A conversation of a task with models.
 
     Attributes:

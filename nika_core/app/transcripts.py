@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from nika_core.app.results import Conversation, Turn
+from nika_core.app.results import Transcript, Turn
 from nika_core.journal import Journal
-from nika_core.journal.texts import Name, names_in, put_back
+from nika_core.journal.texts import Name, kept_names, put_back
 from nika_core.model.codec import usage_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.usage import NOTHING
@@ -16,7 +16,7 @@ _PATH_MARKS: Final = ("[", "@", "/")  # begin what is inside a task
 _Where = tuple[str, tuple[str, ...]]  # a task, and the tools by way of which it asks
 
 
-def conversations(journal: Journal, run: str, task: str | None = None) -> tuple[Conversation, ...]:
+def conversations(journal: Journal, run: str, task: str | None = None) -> tuple[Transcript, ...]:
     """Return the conversations of a run, or of one task and what is inside it, in the order in which they began.
 
     Raise JournalError.
@@ -24,7 +24,7 @@ def conversations(journal: Journal, run: str, task: str | None = None) -> tuple[
     recorded = journal.load(run, large=False)
     with journal.damage_told(recorded.run.id):
         found = drafts(recorded.events, task)
-        names = [name for draft in found for turn in draft.turns for name in names_in(turn)]
+        names = [name for draft in found for turn in draft.turns for name in kept_names(turn)]
         texts = journal.kept(recorded.run.id, names) if names else {}
         return tuple(_conversation(draft, texts) for draft in found)
 
@@ -131,9 +131,9 @@ def _is_inside(node: str, task: str) -> bool:
     return node == task or (node.startswith(task) and node[len(task)] in _PATH_MARKS)
 
 
-def _conversation(draft: Draft, texts: Mapping[Name, Any]) -> Conversation:
+def _conversation(draft: Draft, texts: Mapping[Name, Any]) -> Transcript:
     task, within = draft.where
-    return Conversation(task=task, within=within, turns=tuple(_turn(put_back(turn, texts)) for turn in draft.turns))
+    return Transcript(task=task, within=within, turns=tuple(_turn(put_back(turn, texts)) for turn in draft.turns))
 
 
 def _turn(found: Mapping[str, Any]) -> Turn:

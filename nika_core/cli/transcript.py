@@ -15,7 +15,7 @@ _SHOWN: Final = 600  # characters of a text, unless -v
 _ARGUMENTS: Final = 200  # characters of a tool's arguments, unless -v
 
 
-def conversation_lines(conversations: Iterable[nika.Conversation], verbose: bool, *, running: bool) -> Iterator[str]:
+def conversation_lines(conversations: Iterable[nika.Transcript], verbose: bool, *, running: bool) -> Iterator[str]:
     """Yield the lines of conversations; without `verbose` long texts are shortened."""
     for conversation in conversations:
         within = f" within {plain(' / '.join(conversation.within))}" if conversation.within else ""

@@ -12,13 +12,13 @@ _FOREIGN: Final = frozenset({"arguments", "data"})  # of a tool call, of reasoni
 Name: TypeAlias = tuple[str, str]  # key and call of an entry of the memo
 
 
-def names_in(value: Any) -> list[Name]:
+def kept_names(value: Any) -> list[Name]:
     """Return the names of the entries that an event's data, or a part of them, are without."""
     if isinstance(value, Mapping):
         name = _name_of(value)
-        return [name] if name is not None else [each for item in _told(value) for each in names_in(item)]
+        return [name] if name is not None else [each for item in _told(value) for each in kept_names(item)]
     if isinstance(value, list):
-        return [each for item in value for each in names_in(item)]
+        return [each for item in value for each in kept_names(item)]
     return []
 
 
