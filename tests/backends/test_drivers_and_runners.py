@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -107,6 +108,36 @@ async def test_a_worker_with_another_version_of_a_plugin_refuses_and_names_both(
     assert failure["code"] == codes.PLUGIN_LOCK
     assert "nika-keyword-shell 4.9.9" in failure["message"]
     assert "this worker has nika-keyword-shell 5" in failure["message"]
+
+
+async def test_a_worker_whose_files_lie_elsewhere_than_the_drivers_finds_them(folder: Path, tmp_path: Path) -> None:
+    (folder / "say.py").write_text("def hello(): return __file__")
+    definition = definition_of(folder, "tasks:\n  - id: one\n    function: {reference: say.py::hello}\n")
+    there, here = tmp_path / "there", tmp_path / "here"
+    driver = Kernel(nika.Workspace.open(folder, environ={CACHE: str(there)})).driver(definition, lambda: 1.0)
+    [work] = [action for action in driver.start() if isinstance(action, StartWork)]
+    runner = Kernel(nika.Workspace.open(folder, environ={CACHE: str(here)})).runner(definition)
+    shutil.rmtree(there)
+
+    end = await runner.run(json.loads(json.dumps(work.work)))
+    await runner.close()
+
+    assert end.report["event"]["outcome"]["output"].startswith(f"{here}/")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+async def test_a_project_in_the_shared_folder_is_used_where_it_lies(folder: Path, inside: bool) -> None:
+    shared = folder if inside else folder / "other"
+    shared.mkdir(exist_ok=True)
+    (folder / "beside.txt").write_text("no task names this file")
+    path = folder / "w.nika.yaml"
+    path.write_text("tasks:\n  - id: one\n    shell: cat beside.txt || echo not there\n")
+    prepared = nika.prepare(path, elsewhere=True)
+    definition = json.loads(json.dumps(nika.backends.submission(prepared, shared=shared).definition))
+
+    end = await first_end(folder, definition)
+
+    assert end.report["event"]["outcome"]["output"] == ("no task names this file" if inside else "not there")
 
 
 async def test_an_output_that_is_too_large_to_travel_fails_its_task(folder: Path) -> None:

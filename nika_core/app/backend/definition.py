@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -66,6 +67,7 @@ def definition_of(prepared: PreparedRun, run_id: str, shared: str | None = None)
         "limits": [_limit_json(limit) for limit in prepared.limits],
         "plugins": _plugins(again),
         "shared": shared,
+        "place": str(root) if shared is not None and _lies_in(root, shared) else None,
     }
     if prepared.masker.json(values) != values:
         raise UsageError(
@@ -105,6 +107,10 @@ def _root(prepared: PreparedRun) -> Path:
     folder = prepared.workflow.folder.absolute()
     project = prepared.workspace.project_folder.absolute()
     return project if folder.is_relative_to(project) else folder
+
+
+def _lies_in(folder: Path, shared: str) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(shared))
 
 
 def _files(prepared: PreparedRun, root: Path) -> tuple[dict[str, JsonObject], PreparedRun]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -80,6 +81,10 @@ class DriverContext:
         if not keyword.in_place or call.late:
             return None
         return run_in_place(self._context.task_services, call)
+
+    def below_root(self, folder: str) -> str:
+        """Return the path of a folder from that of the run's files, which lies elsewhere on each machine."""
+        return os.path.relpath(folder, self._prepared.workspace.project_folder)
 
     def calls_models(self, word: str) -> bool:
         """Return whether the steps of a keyword call models."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
@@ -67,6 +68,8 @@ class RunRunner:
         )
         services = replace(services, record=self._record, attended=True)
         request = replace(run_request(prepared, definition), environ=prepared.workspace.environ)
+        # A project in the shared folder is used where it lies: its commands see all files that are beside it.
+        self._root = Path(definition["place"] or prepared.workspace.project_folder)
         self._context = RunContext(request, services, Observers((), None), self._reported)
         self._services: TaskServices = self._context.task_services
 
@@ -96,7 +99,9 @@ class RunRunner:
         try:
             if "decision" in work:
                 return await self._decide(work["decision"], now, events, allowance)
-            end = await self._attempt(call_of(work["call"]), now, kept, events, allowance)
+            call = call_of(work["call"])
+            call = call._replace(folder=str(self._root / call.folder))
+            end = await self._attempt(call, now, kept, events, allowance)
             if max_bytes is not None and (size := len(encode(end.report))) > max_bytes:
                 return self._end(_too_large(end.report, size, max_bytes), now, [], allowance)
             return end

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nika_core.app.recording.recording import Entry, entry_of, write_entries
+from nika_core.app.recording.recording import Entry, recorded_entry, write_entries
 from nika_core.app.recording.requests import Requests
 from nika_core.app.recording.results import error_json, model_json, returned_json
 from nika_core.app.recording.taped_caller import TapedCaller
@@ -123,7 +123,7 @@ class Recorder:
             key = digest(request)
             requests.setdefault(key, _Kept(request, kept.run_id, kept.computed))
             gave.setdefault(key, []).append(result)
-        return [entry_of(kept.request, gave[key], computed=kept.computed) for key, kept in requests.items()]
+        return [recorded_entry(kept.request, gave[key], computed=kept.computed) for key, kept in requests.items()]
 
     def finish(self) -> str:
         """Write what was kept; return what the user should know if that fails, else ""."""

@@ -52,7 +52,7 @@ class Entry:
         return {**self.request, **({"computed": True} if self.computed else {}), "gave": list(self.gave)}
 
 
-def entry_of(request: JsonObject, gave: Sequence[JsonObject], *, computed: bool) -> Entry:
+def recorded_entry(request: JsonObject, gave: Sequence[JsonObject], *, computed: bool) -> Entry:
     """Return an entry with the name of its file: the task's, and the beginning of the request's digest."""
     task = request["task"].replace("/", ".") if request["keyword"] else f"{request['task']}.{_DECISION}"
     return Entry(request, gave, computed, f"{_UNSAFE.sub('-', task)}.{digest(request)[:12]}{_SUFFIX}")

@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.app.mocked_answers import MockedAnswers, NodeValues
 from nika_core.app.recording.recording import Recording, difference
 from nika_core.app.recording.requests import Requests
-from nika_core.app.recording.results import model_reply, replay_calls, returned_of
+from nika_core.app.recording.results import recorded_reply, replay_calls, returned_of
 from nika_core.app.recording.taped_caller import TapedCaller
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import TaskCall
@@ -91,7 +91,7 @@ class Replayer:
         found = self._take(asked, call.run_id)
         if found is None:
             raise self._unknown(call.task_id, asked)
-        reply = model_reply(found["model"])
+        reply = recorded_reply(found["model"])
         call.on_usage(reply.usage)
         return reply
 

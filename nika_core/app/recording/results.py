@@ -68,11 +68,11 @@ def replay_calls(calls: Sequence[JsonObject], context: TapedContext) -> None:
             data = {"tool": call["tool"], "arguments": call["arguments"], "isError": bool(call.get("isError"))}
             context.replay(EventKind.TOOL_CALLED, {**data, "durationMs": 0.0})
         else:
-            reply = model_reply({**call["gave"], "model": call["model"]})
+            reply = recorded_reply({**call["gave"], "model": call["model"]})
             context.replay(EventKind.MODEL_CALLED, model_called(reply, 0.0), reply.usage)
 
 
-def model_reply(found: JsonObject) -> ModelReply:
+def recorded_reply(found: JsonObject) -> ModelReply:
     """Return a recorded reply. Raise UsageError if it is none."""
     reply = reply_of(found)
     if reply is None:

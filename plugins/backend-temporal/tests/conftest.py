@@ -145,10 +145,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the tests share with `worker`."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """Return a worker for all tests that do not kill it."""
     workers = Workers(server, tmp_path_factory.mktemp("workers"))
-    yield workers.start()
+    # The examples' MCP servers need this Python.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    yield workers.start("--shared", str(shared), environ={"PATH": path})
     workers.end()
 
 
