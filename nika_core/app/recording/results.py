@@ -73,7 +73,7 @@ def replay_calls(calls: Sequence[JsonObject], context: TapedContext) -> None:
 
 
 def recorded_reply(found: JsonObject) -> ModelReply:
-    """Return a recorded reply. Raise UsageError if it is none."""
+    """Return a recorded reply. Raise UsageError if it is not a recorded one."""
     reply = reply_of(found)
     if reply is None:
         raise UsageError("what a model gave cannot be read", code=codes.BAD_RECORDING)

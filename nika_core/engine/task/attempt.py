@@ -53,7 +53,7 @@ class TaskRun(TaskSupervisor):
     _timeout = 0.0
     _context: TaskContext | None = None  # of the attempt that runs
     _admitted: AdmittedAttempt | None = None
-    _waited_for = ""  # what a call to a model waited for when the attempt was told to stop
+    _waited_for = ""  # when it was told to stop: what a call to a model waited for, or what the step said then
 
     def __init__(self, services: TaskServices, call: TaskCall, on_abandoned: Callable[[TaskRun], None]) -> None:
         super().__init__(services.deadlines, services.grace)
@@ -154,6 +154,7 @@ class TaskRun(TaskSupervisor):
             if error.usage is not None:
                 context.count(error.usage)
             if self._out_of_time:
+                self._waited_for = self._waited_for or error.message
                 raise self._too_long(error.output) from error
             if self.stop_reason is StopReason.CANCEL:  # how it ends if it is told to stop
                 return self.cancelled()
