@@ -46,6 +46,7 @@ def run_services(
     notice: Callable[..., None],
     policies: RunPolicies | None = None,
     batchable: BatchableTasks | None = None,
+    detached: bool = False,
     answers: Callable[[str, Question], Json] | None = None,
     tape: RunTape | None = None,
 ) -> Services:
@@ -55,6 +56,7 @@ def run_services(
         folder: that of the run, for `${run.folder}`.
         notice: tells the user something.
         batchable: the tasks that may wait for a batch; None: none does.
+        detached: a task whose batch is not done is done again later, perhaps on another machine.
         answers: the answers to questions, in place of people.
         tape: records the run, or replays a recording.
     """
@@ -104,7 +106,9 @@ def run_services(
         policies=policies,
         clock=workspace.clock,
         breaker=BreakerSettings.of(limits),
-        batch_policy=None if batchable is None else BatchPolicy(batchable.eligible, patience=batchable.longest),
+        batch_policy=None
+        if batchable is None
+        else BatchPolicy(batchable.eligible, patience=batchable.longest, detached=detached),
         models=workspace.project.models,
         labels=prepared.masker.json(dict(workspace.project.labels)),
         governor=governor_of(workspace, notice),
