@@ -243,7 +243,7 @@ def test_the_decisions_of_a_main_agent_are_replayed(tmp_path: Path):
         first = run(path, environ, record=tmp_path / "rec")
     again = run(path, recording=tmp_path / "rec")
     assert [each.state for each in again.tasks] == [each.state for each in first.tasks]
-    assert [name for name in contents(tmp_path / "rec") if "decision" in name]
+    assert [name for name in contents(tmp_path / "rec") if ".model." in name]
     assert again.usage == first.usage
 
 

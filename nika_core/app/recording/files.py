@@ -42,9 +42,12 @@ def as_yaml(value: Any) -> str:
 
 
 def write_yaml(path: Path, value: Any) -> bool:
-    """Write a file unless it has that content already; return whether it was written. Raise OSError."""
+    """Write a file unless it has that content already; return whether it was written.
+
+    Raise OSError or FileError.
+    """
     content = as_yaml(value).encode("utf-8", "replace")
-    if path.is_file() and path.read_bytes() == content:
+    if path.is_file() and read_file(path, _MAX_BYTES) == content:
         return False
     path.write_bytes(content)
     return True

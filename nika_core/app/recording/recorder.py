@@ -20,6 +20,7 @@ from nika_core.engine.core.ports import CallScope, ModelCaller
 from nika_core.engine.task.outputs import fork
 from nika_core.engine.task.tape import TapedContext
 from nika_core.errors import TaskError
+from nika_core.model.files import FileError
 from nika_core.model.json import JsonObject
 from nika_core.plugin import Keyword, ModelReply, ModelRequest, WaitFor
 
@@ -129,6 +130,6 @@ class Recorder:
         """Write what was kept; return what the user should know if that fails, else ""."""
         try:
             write_entries(self.directory, self._workflow, self.entries())
-        except OSError as error:
+        except (OSError, FileError) as error:
             return f"the recording could not be written to {self.directory}: {error}"
         return ""

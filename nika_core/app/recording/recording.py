@@ -21,7 +21,7 @@ _VERSION: Final = 1
 _SUFFIX: Final = ".yaml"
 _SHOWN_LINES: Final = 24  # of a difference
 _COMPARED: Final = 20_000  # characters of a request
-_DECISION: Final = "decision"
+_MODEL: Final = "model"
 _UNSAFE: Final = re.compile(r"[^\w.-]")
 
 
@@ -54,7 +54,7 @@ class Entry:
 
 def recorded_entry(request: JsonObject, gave: Sequence[JsonObject], *, computed: bool) -> Entry:
     """Return an entry with the name of its file: the task's, and the beginning of the request's digest."""
-    task = request["task"].replace("/", ".") if request["keyword"] else f"{request['task']}.{_DECISION}"
+    task = request["task"].replace("/", ".") if request["keyword"] else f"{request['task']}.{_MODEL}"
     return Entry(request, gave, computed, f"{_UNSAFE.sub('-', task)}.{digest(request)[:12]}{_SUFFIX}")
 
 
@@ -157,7 +157,7 @@ def check_folder(path: Path, workflow: str) -> None:
 def write_entries(path: Path, workflow: str, entries: Iterable[Entry]) -> int:
     """Write entries into a folder, those of other requests in it are kept; return how many files changed.
 
-    Raise OSError.
+    Raise OSError or FileError.
     """
     path.mkdir(parents=True, exist_ok=True)
     write_yaml(path / HEADER, {"version": _VERSION, "workflow": workflow})
