@@ -303,4 +303,6 @@ def _tell(
         data["within"] = list(context.within)
     if reused:
         data["reused"] = True
+    if services.tape is not None:
+        services.tape.tool_called(context.key, data, outcome.content)
     services.reporter.emit(EventKind.TOOL_CALLED, context.task_id, data)
