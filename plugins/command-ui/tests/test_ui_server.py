@@ -242,3 +242,10 @@ def test_it_ends_at_sigterm_with_pages_open(serve: Any, tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
         connection.close()
     assert "Traceback" not in errors
+
+
+def test_a_task_has_its_conversations_with_models(served: Served) -> None:
+    (found,) = read(served, "/api/runs/last/conversations?id=many%5B0%5D")["conversations"]
+    assert found["task"] == "many[0]"
+    assert [turn["role"] for turn in found["turns"]] == ["user", "assistant"]
+    assert found["turns"][0]["text"].startswith("Say one about a much longer")
