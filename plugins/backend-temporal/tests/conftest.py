@@ -179,3 +179,10 @@ def workers(own_server: Server, tmp_path: Path) -> Iterator[Workers]:
     workers = Workers(own_server, tmp_path)
     yield workers
     workers.end()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder that belongs to no project."""
+    (tmp_path / ".git").mkdir()
+    return tmp_path
