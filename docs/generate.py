@@ -171,7 +171,7 @@ FACE = {
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
-        *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask"),
+        *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
     ),
     "Errors": (
         *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
+    from nika_core.app.recording.recording import Recording
     from nika_core.app.results import (
         FolderTrust,
         HealthStatus,
@@ -110,6 +111,7 @@ _PUBLIC: Final = {
     "app.execution": ("Execution",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
+    "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
         *("FolderTrust", "SecretStatus", "SentSignal"),
@@ -166,6 +168,7 @@ __all__ = [
     "Question",
     "RecordedRun",
     "RecordedTask",
+    "Recording",
     "RefusedError",
     "ResumeOptions",
     "RunResult",

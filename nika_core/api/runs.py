@@ -5,15 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
 from nika_core.app.results import RecordedRun, SentSignal
 from nika_core.app.trust import trusted_by_variable
-from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
+from nika_core.model.files import is_folder
 from nika_core.model.json import Json
+from nika_core.model.named_files import find_project
 from nika_core.model.question import OpenQuestion
+
+if TYPE_CHECKING:
+    from nika_core.app.workspace import Workspace
 
 
 def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = True) -> RecordedRun:
@@ -37,7 +42,7 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     """
     from nika_core.app.run_processes import remove_run  # it loads the engine
 
-    workspace = Workspace.open(None if folder is None else Path(folder))
+    workspace = _workspace(folder)
     journal = workspace.journal()
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
 
@@ -60,7 +65,7 @@ def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | No
     """
     from nika_core.app.signalling import send_signal
 
-    return send_signal(Workspace.open(None if folder is None else Path(folder)), run, task, payload)
+    return send_signal(_workspace(folder), run, task, payload)
 
 
 def questions(run: str | None = None, *, folder: str | Path | None = None) -> tuple[OpenQuestion, ...]:
@@ -96,7 +101,7 @@ def answer(
     """
     from nika_core.app.answering import send_answer
 
-    workspace = Workspace.open(None if folder is None else Path(folder))
+    workspace = _workspace(folder)
     with workspace.journal() as journal:
         return send_answer(workspace, journal, run, task, answer, digest=digest, how="nika answer")
 
@@ -145,4 +150,13 @@ def list(  # noqa: A001  # read as `nika.runs.list`
 
 
 def _journal(folder: str | Path | None) -> Journal:
-    return Workspace.open(None if folder is None else Path(folder)).journal()
+    start = Path.cwd() if folder is None else Path(folder).absolute()
+    if is_folder(start) and find_project(start) is None:  # what reads a project file takes longer than all else
+        return Journal.open(start)
+    return _workspace(folder).journal()
+
+
+def _workspace(folder: str | Path | None) -> Workspace:
+    from nika_core.app.workspace import Workspace
+
+    return Workspace.open(None if folder is None else Path(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -144,8 +144,9 @@ def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
     yield "  ".join(head)
     yield plain(found["path"])
+    bold = _bold()
     for task in found["tasks"]:
-        yield from _task_lines(task, verbose)
+        yield from _task_lines(task, verbose, bold)
     for decision in found.get("decisions", ()):
         yield f"decision: {json_text(decision)}"
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
@@ -157,7 +158,15 @@ def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     yield f"{_tokens(usage)}{cost}{unpriced}"
 
 
-def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iterator[str]:
+def _bold() -> Callable[[str], str]:
+    """Return what makes an id bold. Whether stdout shows colours is found out once."""
+    before, _, after = style_data("|", "bold").partition("|")
+    return lambda text: f"{before}{text}{after}"
+
+
+def _task_lines(
+    task: dict[str, Any], verbose: bool, bold: Callable[[str], str] = str, indent: str = "  "
+) -> Iterator[str]:
     """Yield the lines of a task; of what is inside it the first few that did not succeed, with `verbose` all."""
     facts = [task["state"]]
     kind, children = next(((kind, task[kind]) for kind in _CHILDREN if kind in task), ("", []))
@@ -179,7 +188,7 @@ def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iter
     if task.get("reused"):
         facts.append("reused")
     key = f" ({plain(task['key'])})" if "key" in task else ""
-    yield (f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
+    yield (f"{indent}{bold(task['id'])}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
         yield f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}"
     if "answered" in task:
@@ -198,7 +207,7 @@ def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iter
         yield from (f"{indent}    {line}" for line in _shortened(plain(start["text"]), start["length"]).splitlines())
     shown = children if verbose else [child for child in children if child["state"] not in ("success", "skipped")]
     for child in shown if verbose else shown[:_NAMED]:
-        yield from _task_lines(child, verbose, f"{indent}  ")
+        yield from _task_lines(child, verbose, bold, f"{indent}  ")
     if not verbose and len(shown) > _NAMED:
         yield f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nika_core.journal.blobs import Blobs
 from nika_core.journal.earlier_ends import EarlierEnds
@@ -14,9 +14,11 @@ from nika_core.journal.rows import Entry, MemoEntry, RunEnd
 from nika_core.journal.signals import SignalInbox
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import RecordedSignal
-from nika_core.journal.writer import JournalWriter
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
+
+if TYPE_CHECKING:
+    from nika_core.journal.writer import JournalWriter
 
 _Stored = tuple[str | None, str | None]  # as it stands in the table: the text, or the name of its blob
 

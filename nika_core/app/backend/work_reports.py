@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nika_core.app.backend.allowed_budget import NO_SPENDING, Allowance
 from nika_core.app.backend.attempt_state import AttemptState, memo_json
 from nika_core.engine.core.messages import CoreEvent, TaskEnded, TaskWaits
 from nika_core.engine.core.values_json import core_event_json
@@ -36,7 +37,11 @@ def masked_end(event: CoreEvent, emitter: Emitter, now: AttemptState) -> tuple[C
 
 
 def work_report(
-    event: CoreEvent, now: AttemptState, events: list[JsonObject], spent: JsonObject | None, mask: Callable[[Json], Any]
+    event: CoreEvent,
+    now: AttemptState,
+    events: list[JsonObject],
+    allowance: Allowance | None,
+    mask: Callable[[Json], Any],
 ) -> JsonObject:
     """Return the report of a work."""
     node, epoch = getattr(event, "node", ""), getattr(event, "epoch", 1)
@@ -53,7 +58,8 @@ def work_report(
         "event": core_event_json(event),
         "before": before,
         "events": events,
-        "spent": spent if spent is not None else {"usd": "0", "tokens": 0},
+        "spent": NO_SPENDING if allowance is None else allowance.spent,
+        "held": NO_SPENDING if allowance is None else allowance.held,
         "memo": memo_json(now, mask) if waits else None,
     }
 

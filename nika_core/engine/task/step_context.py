@@ -294,6 +294,11 @@ class TaskContext:
         with contextlib.suppress(TaskError):
             self._meter.add(checked_usage(usage, self.keyword.spec.name), own=True)
 
+    def replay(self, kind: str, data: Mapping[str, Any], usage: Usage = NOTHING) -> None:
+        """Report a call as it was recorded, and count what it had used."""
+        self._meter.add(usage)
+        self._services.reporter.emit(kind, self.task_id, data)
+
     def occurrence(self, call: str) -> int:
         """Return how often this very call was made in this attempt before: tells equal calls apart, in any order."""
         if self._calls is None:

@@ -300,4 +300,6 @@ def _tell(
     }
     if reused:
         data["reused"] = True
+    if services.tape is not None:
+        services.tape.tool_called(context.key, data, outcome.content)
     services.reporter.emit(EventKind.TOOL_CALLED, context.task_id, data)
