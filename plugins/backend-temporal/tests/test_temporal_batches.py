@@ -24,6 +24,14 @@ tasks:
 """
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder that belongs to no project, with the workflow."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "w.nika.yaml").write_text(THREE)
+    return tmp_path
+
+
 def start(folder: Path, environ: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     """Start the command line in the background."""
     return subprocess.Popen(
