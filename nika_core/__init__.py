@@ -58,6 +58,8 @@ if TYPE_CHECKING:
         RecordedTask,
         SecretStatus,
         SentSignal,
+        Transcript,
+        Turn,
     )
     from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
@@ -114,7 +116,7 @@ _PUBLIC: Final = {
     "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("FolderTrust", "SecretStatus", "SentSignal"),
+        *("Transcript", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -180,7 +182,9 @@ __all__ = [
     "StartOptions",
     "TaskError",
     "TaskResult",
+    "Transcript",
     "TrustDecision",
+    "Turn",
     "Usage",
     "UsageError",
     "Workspace",
