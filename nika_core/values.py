@@ -1,8 +1,8 @@
-"""`dataclass` for immutable values, and `replace`: Python's own, at a fifth and a half of what they cost.
+"""`dataclass` for classes with slots, and `replace`: Python's own, at a fifth and a half of what they cost.
 
-Python compiles six methods for each frozen class; for the classes of a run that was a third of its start. Here only
-`__init__` is compiled, and all classes share the other methods. Python's own makes whatever is not both frozen and
-slotted, extends another dataclass, or has further options.
+Python compiles up to six methods for each class; for the classes of a run that was a third of its start. Here only
+`__init__` is compiled, when it is first needed, and all classes share the other methods. Python's own makes whatever
+has no slots, extends another dataclass, or has further options.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ else:
 
         def decorate(cls):
             extends = any("__dataclass_fields__" in base.__dict__ for base in cls.__mro__)
-            if not (frozen and slots) or options or extends:
+            if not slots or options or extends:
                 return dataclasses.dataclass(cls, frozen=frozen, slots=slots, kw_only=kw_only, **options)
             plain = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True, kw_only=kw_only)
-            plain.__dataclass_params__.frozen = True  # so that frozen classes may extend it
-            return _freeze(plain)
+            plain.__dataclass_params__.frozen = frozen  # only frozen classes may extend a frozen one
+            return _with_methods(plain, _FROZEN if frozen else _CHANGING)
 
         return decorate
 
@@ -40,16 +40,29 @@ else:
         return replacer(value, **changes)
 
 
-def _freeze(cls: Any) -> Any:
-    """Add the methods of a frozen dataclass, except for those that the class has itself."""
+def _with_methods(cls: Any, methods: dict[str, Any]) -> Any:
+    """Add the methods of a dataclass, except for those that the class has itself."""
     fields = dataclasses.fields(cls)
     compared = [one.name for one in fields if one.compare]
     cls.__compared__ = attrgetter(*compared) if compared else type
-    cls.__init__ = _init(cls, fields)
-    for name, method in _SHARED.items():
+    cls.__init__ = _LazyInit(cls)
+    for name, method in methods.items():
         if cls.__dict__.get(name) is None:
             setattr(cls, name, method)
     return cls
+
+
+class _LazyInit:
+    """`__init__` until it is looked up for the first time: of most classes a command makes no value."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, made: Any) -> None:
+        self._made = made
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        self._made.__init__ = init = _init(self._made, dataclasses.fields(self._made))
+        return init.__get__(instance, owner)
 
 
 def _init(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
@@ -127,9 +140,9 @@ def _setstate(self: Any, state: list[Any]) -> None:
         object.__setattr__(self, one.name, value)
 
 
-_SHARED = {
-    "__repr__": _repr,
-    "__eq__": _eq,
+_CHANGING: dict[str, Any] = {"__repr__": _repr, "__eq__": _eq, "__hash__": None}
+_FROZEN = {
+    **_CHANGING,
     "__hash__": _hash,
     "__setattr__": _refuse,
     "__delattr__": _refuse,
