@@ -1,4 +1,4 @@
-"""Who may see the pages: whoever has the token, from a page of this server, and under its own name."""
+"""Decides which requests are answered: those with the token, from a page of this server, and under its own name."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Access:
         return frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"})
 
     def refusal(self, headers: Headers) -> str:
-        """Return why a request is refused whoever sends it; empty: it is not."""
+        """Return why a request is refused even with the token; empty: it is not."""
         host = headers.get("host", "")
         if host not in self.hosts:
             return "this server has another name: open the address that `nika ui` has printed"
