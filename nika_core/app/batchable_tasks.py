@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -19,10 +19,14 @@ _SENDING_TIME: Final = 24 * 3600.0
 
 
 class BatchableTasks:
-    """The tasks whose calls may go into a batch: stateless ones, of a model that has batches."""
+    """The tasks whose calls may go into a batch: stateless ones, of a model that has batches.
 
-    def __init__(self, prepared: PreparedRun) -> None:
-        self.tasks = dict(_all(prepared, ""))
+    Args:
+        tasks: them, if they were found before: a run on a backend has the same ones on all machines.
+    """
+
+    def __init__(self, prepared: PreparedRun, tasks: Mapping[str, str] | None = None) -> None:
+        self.tasks = dict(_all(prepared, "")) if tasks is None else dict(tasks)
         self.longest = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nika_core.app.backend.in_place import run_in_place
 from nika_core.app.backend.opening import run_folder
+from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.inner_runs import inner_requests
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.prepared_run import PreparedRun
@@ -132,19 +133,27 @@ class DriverContext:
         self._events.extend(snapshot["events"])
 
 
+def batchable_in(prepared: PreparedRun, definition: JsonObject) -> BatchableTasks | None:
+    """Return the tasks that may wait for a batch; None: none does."""
+    tasks = definition.get("batchable")
+    return None if tasks is None else BatchableTasks(prepared, tasks)
+
+
 def run_request(prepared: PreparedRun, definition: JsonObject) -> RunRequest:
     """Return what the engine is given of a run on a backend."""
+    batchable = batchable_in(prepared, definition)
+    workflow = prepared.workflow if batchable is None else batchable.with_sending_time(prepared.workflow)
     bounds = [each for each in (prepared.options.timeout, prepared.workflow.timeout) if each is not None]
     return RunRequest(
         run_id=definition["run"],
-        workflow=prepared.workflow,
+        workflow=workflow,
         graph=prepared.graph,
         limits=prepared.limits,
         inputs=prepared.inputs,
         environ=definition["environ"],
         agent=prepared.agent,
-        inner=inner_requests(prepared, None),
-        no_slot=prepared.asking,
+        inner=inner_requests(prepared, batchable),
+        no_slot=frozenset(batchable.inside() if batchable else ()) | prepared.asking,
         files=prepared.files,
         sections=prepared.sections,
         fail_fast=prepared.options.fail_fast,

@@ -335,7 +335,8 @@ class ResilientCaller:
             raise
         except Suspended:
             in_flight.reservation.kept = False  # no other model is asked any more
-            self._suspended[call.key, name] = request, in_flight  # it stays reserved until it is known
+            if not self._batches.batch_policy.detached:
+                self._suspended[call.key, name] = request, in_flight  # it stays reserved until it is known
             self.forget(call.key, call.attempt)
             raise
         except BaseException:

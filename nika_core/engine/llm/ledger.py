@@ -145,6 +145,12 @@ class Ledger:
         return len(self._flying)
 
     @property
+    def reserved(self) -> tuple[Decimal, int]:
+        """What calls in flight hold, in US dollars and tokens."""
+        flying = self._flying.values()
+        return sum((call.cost or Decimal(0) for call in flying), Decimal(0)), sum(call.tokens for call in flying)
+
+    @property
     def waiting(self) -> int:
         return len(self._queue)
 
