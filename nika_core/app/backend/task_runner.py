@@ -108,7 +108,7 @@ class RunRunner:
             if "decision" in work:
                 return await self._decide(work["decision"], now, events, allowance)
             call = call_of(work["call"])
-            call = call._replace(folder=str(self._root / call.folder))
+            call = call._replace(folder=str(self._root / call.folder), limits=self._prepared.limits)
             end = await self._attempt(call, now, kept, events, allowance)
             if max_bytes is not None and (size := len(encode(end.report))) > max_bytes:
                 return self._end(_too_large(end.report, size, max_bytes), now, [], allowance)
