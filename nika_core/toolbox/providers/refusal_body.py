@@ -12,8 +12,10 @@ _SECONDS: Final = 2.0  # for an error's body, which may never come whole
 
 
 def refusal_hook(http: Any) -> Callable[[Any], Awaitable[None]]:
-    """Return a hook for responses of an httpx library, `http`: whoever reads one that is an error reads only what comes
-    of its body soon, decompressed if it can be. SDKs read all of it, and lose the status if that fails.
+    """Return a hook for responses of an httpx library, `http`.
+
+    A response that is an error gives only what comes of its body soon, decompressed if it can be. SDKs read all of it,
+    and lose the status if that fails.
     """
 
     class RefusalStream(http.AsyncByteStream):  # type: ignore[misc]  # the library is loaded at run time
