@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from nika_core.app.backend.earlier_run import earlier_events
 from nika_core.app.backend.in_place import run_in_place
 from nika_core.app.backend.opening import run_folder
 from nika_core.app.batchable_tasks import BatchableTasks
@@ -16,7 +17,9 @@ from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.decisions_json import decision_json
+from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import AskDecision, CoreEvent, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.local.observers import Observers
@@ -141,6 +144,7 @@ def batchable_in(prepared: PreparedRun, definition: JsonObject) -> BatchableTask
 
 def run_request(prepared: PreparedRun, definition: JsonObject) -> RunRequest:
     """Return what the engine is given of a run on a backend."""
+    earlier = earlier_events(definition)
     batchable = batchable_in(prepared, definition)
     workflow = prepared.workflow if batchable is None else batchable.with_sending_time(prepared.workflow)
     bounds = [each for each in (prepared.options.timeout, prepared.workflow.timeout) if each is not None]
@@ -159,4 +163,7 @@ def run_request(prepared: PreparedRun, definition: JsonObject) -> RunRequest:
         fail_fast=prepared.options.fail_fast,
         timeout=min(bounds) if bounds else None,
         can_pause=False,
+        previous=previous_tasks(earlier) if earlier else {},
+        grants=granted_in(earlier),
+        rerun_from=(definition.get("earlier") or {}).get("from"),
     )

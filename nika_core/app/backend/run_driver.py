@@ -78,6 +78,7 @@ class CoreDriver:
         self._started = now()
         if snapshot is None:
             self._core = Core(context.plan)
+            self._allowances.charge(earlier.outcome.usage for earlier in context.plan.previous.values())
             return
         self._core = Core.restore(context.plan, snapshot["core"])
         self._started, self._timers, self._memo = snapshot["started"], snapshot["timers"], snapshot["memo"]
