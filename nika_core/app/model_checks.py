@@ -13,6 +13,7 @@ from nika_core import codes
 from nika_core.app.file_checks import refused_files, unseen_files
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.known_models import likely_model, prices_of, unknown_model
+from nika_core.app.nested_workflows import all_workflows
 from nika_core.app.provider_options import check_options
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
@@ -311,7 +312,6 @@ def check_models(
     workflow = loaded.readable
     if workflow is None:
         return loaded
-    from nika_core.app.inner_runs import all_workflows
 
     def agent_of(each: Workflow) -> AgentBlock:
         return effective_agent(each, workspace, provider=provider, model=model)

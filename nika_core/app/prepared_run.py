@@ -15,13 +15,13 @@ from nika_core.app.inner_runs import (
     InputNotKnownError,
     KnownInputs,
     ToolBounds,
-    all_workflows,
     prepare_inner,
 )
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.known_models import prices_of
 from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
+from nika_core.app.nested_workflows import all_workflows
 from nika_core.app.policy_facts import PolicyFacts
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions

@@ -24,7 +24,6 @@ from nika_core.app.project_trust import ProjectTrust
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, Problem, ProblemsError, RefusedError, Severity, UsageError
-from nika_core.journal import Journal
 from nika_core.model.asked_tools import tools_asked
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.files import is_folder
@@ -40,6 +39,7 @@ from nika_core.registry.passed_plugins import passed_plugins
 from nika_core.registry.settings_keys import has_settings
 
 if TYPE_CHECKING:
+    from nika_core.journal import Journal
     from nika_core.registry.guarded_policy import GuardedPolicy
 
 
@@ -369,6 +369,8 @@ class Workspace:
         if folder is None:
             here = Path.cwd()
             folder = here if workflow is not None and workflow.absolute().is_relative_to(here) else self.start
+        from nika_core.journal import Journal  # and SQLite with it, which a mere check does not need
+
         return Journal.open(folder)
 
     @cached_property

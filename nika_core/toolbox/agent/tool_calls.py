@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from nika_core.errors import Category, TaskError
@@ -36,6 +35,8 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
     Raises TaskError only if the task itself must end (its budget, its limits). If a call has to wait for a person, the
     others go on to their ends first: their results are kept, and they are not made again when the answer is there.
     """
+    import asyncio  # who describes an agent does not wait for it
+
     await import_validator()
     waits: dict[int, BaseException] = {}
 
