@@ -15,7 +15,7 @@ from nika_core.model.state import RunResult
 from nika_core.plugin import Submission
 
 if TYPE_CHECKING:
-    from nika_core.app.backend.earlier_run import EarlierRun
+    from nika_core.app.backend.earlier_run import EarlierRun as EarlierRun
     from nika_core.registry.guarded_backend import GuardedRunBackend
 
 

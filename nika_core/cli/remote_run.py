@@ -16,7 +16,6 @@ from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
 
 if TYPE_CHECKING:
-    from nika_core.app.backend.earlier_run import EarlierRun
     from nika_core.cli.live_questions import LiveQuestions
 
 _AGAIN: Final = 3.0  # seconds for a second Ctrl-C, which cancels
@@ -29,7 +28,7 @@ def submit_run(
     shared: Path | None,
     format_: str,
     verbose: int,
-    earlier: EarlierRun | None = None,
+    earlier: nika.backends.EarlierRun | None = None,
 ) -> int:
     """Submit a run, follow it to its end, and return the exit code.
 
