@@ -50,7 +50,7 @@ def resume_command(
 ) -> None:
     """Resume a run that was interrupted, was paused or failed; of one that succeeded, do again what has changed.
 
-    With --on, a run on a backend: a new one begins there, and takes over what the earlier one has finished.
+    With --on, a run on a backend: a new one begins there, and reuses what the earlier one has finished.
     """
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)

@@ -1,4 +1,4 @@
-"""A run on a backend that is resumed: a new run begins, and takes over what the earlier one has finished."""
+"""A run on a backend that is resumed: a new run begins, and reuses what the earlier one has finished."""
 
 from __future__ import annotations
 
