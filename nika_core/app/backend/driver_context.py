@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from nika_core.app.backend.earlier_run import earlier_events
@@ -28,6 +29,7 @@ from nika_core.engine.local.run_plan import run_plan
 from nika_core.journal.encoding import decode, encode
 from nika_core.model.events import Event
 from nika_core.model.json import JsonObject
+from nika_core.registry import Kind
 from nika_core.values import replace
 
 _KEPT: Final = 20_000  # events that can still be shown; of a longer run the earliest are not
@@ -66,7 +68,7 @@ class DriverContext:
         self.clock = _DriverClock(now)
         folder = RunFolder(run_folder(definition))
         services = run_services(
-            prepared, Budget(prepared.bounds), folder, notice=self._notice, answers=answers_of(prepared.options)
+            prepared, Budget(prepared.bounds), folder, notice=self.notice, answers=answers_of(prepared.options)
         )
         services = replace(services, record=self._record, clock=self.clock, attended=True)
         request = run_request(prepared, definition)
@@ -94,6 +96,17 @@ class DriverContext:
         """Return whether the steps of a keyword call models."""
         return self._prepared.workspace.registry.keyword(word).needs_provider
 
+    @cached_property
+    def notifies(self) -> bool:
+        """Whether somebody is told of questions."""
+        options, workspace = self._prepared.options, self._prepared.workspace
+        return not options.mock and options.answers is None and bool(workspace.used(Kind.NOTIFIER))
+
+    def stays_with(self, word: str) -> str:
+        """Return what the tasks of a keyword share on a worker; "": nothing."""
+        registry = self._prepared.workspace.registry
+        return registry.record(Kind.KEYWORD, word).distribution if registry.keyword(word).same_worker else ""
+
     @staticmethod
     def decision_json(command: AskDecision) -> JsonObject:
         """Return a question to the main agent as JSON."""
@@ -101,7 +114,8 @@ class DriverContext:
 
     # ---- events
 
-    def _notice(self, message: str, node: str | None = None) -> None:
+    def notice(self, message: str, node: str | None = None) -> None:
+        """Tell the user something."""
         self.emitter.notice(message, node)
 
     def _record(self, events: Sequence[Event]) -> None:
