@@ -121,6 +121,7 @@ def prepare_inner(
     workflow = with_models(
         bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords, provider=caller.options.provider
     )
+    workflow = caller.options.prepared(workflow)
     inputs = _known_inputs(caller, task, workflow, known)
     workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
     prepared = replace(

@@ -249,6 +249,11 @@ def prepare_run(
         check_resumable(resumed, workflow)
     if options.answers is not None:
         options = replace(options, answers=checked_answers(options.answers, [task.id for task in workflow.tasks]))
+    if options.outputs is not None:
+        tasks = [task.id for task in workflow.tasks]
+        options = replace(options, outputs=checked_answers(options.outputs, tasks, "outputs"))
+    if options.recording is not None:
+        options.recording.require_workflow(workflow.name)
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
 
@@ -280,7 +285,7 @@ def prepare_run(
     problems += dict.fromkeys(problem for each in models for problem in each.problems())
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
-    workflow = with_models(workflow, workspace, keywords, provider=options.provider)
+    workflow = options.prepared(with_models(workflow, workspace, keywords, provider=options.provider))
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from nika_core import codes
@@ -82,6 +83,8 @@ class TaskRun(TaskSupervisor):
                 try:
                     outcome = await self._attempt_once()
                 except TaskError as error:
+                    if self._services.tape is not None:
+                        self._services.tape.failed(call, error)
                     outcome = await self._after(error)
         except asyncio.CancelledError:
             outcome = self.cancelled()
@@ -135,9 +138,8 @@ class TaskRun(TaskSupervisor):
                 await services.start()
             self.arm(self._timeout, call.idle_timeout)
             try:
-                payload = await fill_late(call, services, keyword.spec) if call.late else fork(call.payload)
-                self.abandonable = Abandonable(keyword.step.run(payload, context), call.keyword)
-                returned = await self.abandonable
+                tape, run = services.tape, partial(self._step, context)
+                returned = await (run() if tape is None else tape.step(call, keyword.spec, context, run))
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None
             finally:
@@ -184,6 +186,12 @@ class TaskRun(TaskSupervisor):
                 self._admitted = None
             if self._out_of_time:
                 await self._still()
+
+    async def _step(self, context: TaskContext) -> Any:
+        services, call, keyword = self._services, self.call, self._keyword
+        payload = await fill_late(call, services, keyword.spec) if call.late else fork(call.payload)
+        self.abandonable = Abandonable(keyword.step.run(payload, context), call.keyword)
+        return await self.abandonable
 
     async def _admit(self) -> Outcome | None:
         """Put an attempt to the limit policies. Return an outcome if it may not begin."""
