@@ -29,8 +29,8 @@ def ui(
 ) -> None:
     """Show the project's runs in the browser.
 
-    The page is served on 127.0.0.1 only, and only to those who have the printed address, which contains a token. Nothing on
-    the page changes a run but the answers to its questions.
+    The page is served on 127.0.0.1 only, and only to those who have the printed address, which contains a token.
+    Nothing on the page changes a run but the answers to its questions.
     """
     nika: CommandContext = context.obj
     history = History(nika.folder)
