@@ -26,7 +26,7 @@ class EventKind(StrEnum):
     TASK_SKIPPED = "task.skipped"
     TASK_REUSED = "task.reused"  # resume: taken over from the earlier run; data: reason
     MODEL_CALLED = "model.called"  # data: model, usage
-    TOOL_CALLED = "tool.called"  # data: tool, arguments, isError
+    TOOL_CALLED = "tool.called"  # data: tool, arguments, isError; message: why, if it is
     DECISION = "agent.decision"  # agentic mode; data: action, task, reason
     CONTEXT_SUMMARIZED = "context.summarized"
     NOTICE = "notice"  # something the user should know; data: message
