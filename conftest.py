@@ -8,6 +8,7 @@ import tempfile
 import time
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
 # Where programs are, where files may be put, what measures us, and what `.ci/test` says. No key, proxy, locale, colour
@@ -50,3 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]
+
+
+@pytest.fixture(autouse=True)
+def _measured_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Python processes that a test starts count for coverage, if it says so: measuring all doubles the time."""
+    if request.node.get_closest_marker("measures_processes") is None:
+        return
+    alone = request.config.getoption("--part") == "alone"  # nothing of pytest's own process is measured there
+    coverage = Coverage.current() or (
+        Coverage(config_file=str(request.config.rootpath / "pyproject.toml")) if alone else None
+    )
+    if coverage is not None:
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", coverage.config.serialize())

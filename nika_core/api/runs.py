@@ -5,15 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
-from nika_core.app.results import RecordedRun, SentSignal
+from nika_core.app.results import RecordedRun, SentSignal, Transcript
 from nika_core.app.trust import trusted_by_variable
-from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
+from nika_core.model.files import is_folder
 from nika_core.model.json import Json
+from nika_core.model.named_files import find_project
 from nika_core.model.question import OpenQuestion
+
+if TYPE_CHECKING:
+    from nika_core.app.workspace import Workspace
 
 
 def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = True) -> RecordedRun:
@@ -29,6 +34,22 @@ def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = Tru
     return recorded_run(_journal(folder), run, large_outputs=large_outputs)
 
 
+def transcript(run: str, task: str | None = None, *, folder: str | Path | None = None) -> tuple[Transcript, ...]:
+    """Return the conversations of a run with models, in the order in which they began. Raise JournalError.
+
+    They are there as soon as a request is sent or a reply has come, also of a run that is under way or was killed. Runs
+    of earlier versions, and on a backend, have none.
+
+    Args:
+        run: its id, a unique beginning of it, or `last`.
+        task: only the conversations of the task of this id and of what is inside it; None: all.
+        folder: as for `get`.
+    """
+    from nika_core.app.transcripts import conversations
+
+    return conversations(_journal(folder), run, task)
+
+
 def remove(run: str, *, folder: str | Path | None = None) -> str:
     """Remove a run from the history and end what a killed process has left running of it; return its whole id.
 
@@ -37,7 +58,7 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     """
     from nika_core.app.run_processes import remove_run  # it loads the engine
 
-    workspace = Workspace.open(None if folder is None else Path(folder))
+    workspace = _workspace(folder)
     journal = workspace.journal()
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
 
@@ -60,7 +81,7 @@ def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | No
     """
     from nika_core.app.signalling import send_signal
 
-    return send_signal(Workspace.open(None if folder is None else Path(folder)), run, task, payload)
+    return send_signal(_workspace(folder), run, task, payload)
 
 
 def questions(run: str | None = None, *, folder: str | Path | None = None) -> tuple[OpenQuestion, ...]:
@@ -96,7 +117,7 @@ def answer(
     """
     from nika_core.app.answering import send_answer
 
-    workspace = Workspace.open(None if folder is None else Path(folder))
+    workspace = _workspace(folder)
     with workspace.journal() as journal:
         return send_answer(workspace, journal, run, task, answer, digest=digest, how="nika answer")
 
@@ -145,4 +166,13 @@ def list(  # noqa: A001  # read as `nika.runs.list`
 
 
 def _journal(folder: str | Path | None) -> Journal:
-    return Workspace.open(None if folder is None else Path(folder)).journal()
+    start = Path.cwd() if folder is None else Path(folder).absolute()
+    if is_folder(start) and find_project(start) is None:  # what reads a project file takes longer than all else
+        return Journal.open(start)
+    return _workspace(folder).journal()
+
+
+def _workspace(folder: str | Path | None) -> Workspace:
+    from nika_core.app.workspace import Workspace
+
+    return Workspace.open(None if folder is None else Path(folder))

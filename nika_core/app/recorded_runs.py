@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
 from nika_core.app.results import RecordedRun, RecordedTask
 from nika_core.app.task_histories import task_histories
-from nika_core.document import declared_tasks
-from nika_core.engine.core.task_usage import usage_by_task
-from nika_core.engine.llm.recorded_usage import noted_by_task
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, Recorded, RunSummary
 from nika_core.journal.values import DAMAGED, INTERRUPTED, RUNNING
 from nika_core.model.codec import failure_of, usage_json, usage_of
-from nika_core.model.events import EventKind
+from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.question import is_question
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
+from nika_core.values import replace
 
+_WAITS: Final = (EventKind.TASK_WAITING, EventKind.SIGNAL_RECEIVED)
 RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED, DAMAGED))
 
 
@@ -86,7 +84,9 @@ def _typed_task(found: Mapping[str, Any]) -> RecordedTask:
 
 
 def _usage(found: Mapping[str, Any]) -> Usage:
-    usage = found.get("usage") or {}
+    usage = found.get("usage")
+    if not usage:
+        return NOTHING
     return usage_of(usage | {key: str(usage[key]) for key in ("costUsd", "savedUsd") if key in usage})
 
 
@@ -120,6 +120,9 @@ def _listed_json(journal: Journal, summary: RunSummary) -> dict[str, Any]:
 
 def _run_json(recorded: Recorded) -> dict[str, Any]:
     """Return a whole run, its tasks in declared order, with what it used, resumptions included."""
+    from nika_core.engine.core.task_usage import usage_by_task
+    from nika_core.engine.llm.recorded_usage import noted_by_task
+
     found = _summary_json(recorded.run)
     found["inputs"] = recorded.info.inputs
     found["document"] = recorded.info.document
@@ -136,23 +139,38 @@ def _run_json(recorded: Recorded) -> dict[str, Any]:
         for event in recorded.events
         if event.kind is EventKind.DECISION
     ]
-    document = recorded.info.document.replace(MASK, "masked")  # a mask that stands alone is no YAML
     tasks = RecordedTasks(recorded.events, spent, running=recorded.run.status == RUNNING)
-    found["tasks"] = tasks.as_json(declared_tasks(document))
-    histories = task_histories(recorded.events)
-    for task in (waiting for top in found["tasks"] for waiting in _waiting(top)):
+    found["tasks"] = tasks.as_json(_declared_tasks(recorded))
+    if decisions:
+        found["decisions"] = decisions
+    _add_waits(found["tasks"], recorded.events)
+    return found
+
+
+def _declared_tasks(recorded: Recorded) -> Iterable[str]:
+    if recorded.info.tasks is not None:
+        return recorded.info.tasks
+    from nika_core.document import declared_tasks
+
+    return declared_tasks(recorded.info.document.replace(MASK, "masked"))  # a mask that stands alone is no YAML
+
+
+def _add_waits(tasks: Iterable[dict[str, Any]], events: Sequence[Event]) -> None:
+    """Add since when tasks have been waiting, and what people have answered."""
+    have_waited = {event.task for event in events if event.kind in _WAITS}
+    if not have_waited:
+        return
+    histories = task_histories(event for event in events if event.task in have_waited)
+    for task in (waiting for top in tasks for waiting in _waiting(top)):
         wait = histories[task["id"]].waiting_for
         if wait is not None:
             task["waitingSince"] = wait.since
-    for task in _all(found["tasks"]):
+    for task in _all(tasks):
         history = histories.get(task["id"])
         wait = None if history is None else history.latest_wait
         if wait is not None and wait.received is not None and is_question(wait.about):
             by = {"by": wait.sender["by"]} if wait.sender.get("by") else {}
             task["answered"] = {"answer": wait.payload, **by, "at": wait.sender.get("at", wait.received)}
-    if decisions:
-        found["decisions"] = decisions
-    return found
 
 
 def _all(tasks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

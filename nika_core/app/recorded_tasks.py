@@ -33,10 +33,11 @@ class _Node:
 
     Attributes:
         life: in which life of the run it last began.
+        told: the events that say how it stands: the last one, and those before it that it adds to.
         group: what its children are; None: it has none.
     """
 
-    __slots__ = ("children", "group", "id", "identity", "key", "keyword", "life", "values")
+    __slots__ = ("children", "group", "id", "identity", "key", "keyword", "life", "told")
 
     def __init__(self, node_id: str) -> None:
         self.id = node_id
@@ -45,7 +46,7 @@ class _Node:
         self.group: str | None = None
         self.keyword = ""
         self.key: str | None = None
-        self.values: dict[str, Any] = {"state": RUNNING}
+        self.told: list[Event] = []
         self.children: dict[str, _Node] = {}
 
 
@@ -64,9 +65,11 @@ class RecordedTasks:
         self._tops: dict[str, _Node] = {}
         life = 0
         for event, identity in with_identity(events):
-            life += event.kind is EventKind.RUN_STARTED
-            if event.task is not None and event.kind in _STATES:
-                self._take(event, event.task, identity, life)
+            kind, task = event.kind, event.task
+            if kind is EventKind.RUN_STARTED:
+                life += 1
+            elif kind is not EventKind.TASK_READY and task is not None and kind in _STATES:
+                self._take(event, task, identity, life)
 
     def as_json(self, declared: Iterable[str]) -> list[dict[str, Any]]:
         """Return the run's tasks, in declared order; last, what the workflow no longer has."""
@@ -85,7 +88,10 @@ class RecordedTasks:
             if group is not None and node.life != life:
                 self._forget_children(node)  # in a resumed run they begin anew: a list may be another one
             node.group, node.life = group or node.group, life
-        node.values = _values(event, node.values)
+        if event.kind is EventKind.TASK_REUSED:  # it says only what differs
+            node.told.append(event)
+        else:
+            node.told = [event]
 
     def _node(self, node_id: str) -> _Node:
         node = self._nodes.get(node_id)
@@ -108,7 +114,7 @@ class RecordedTasks:
         found: dict[str, Any] = {"id": node.id}
         if node.key is not None:
             found["key"] = node.key
-        found |= node.values
+        found |= _values(node.told)
         if node.keyword:
             found["keyword"] = node.keyword
         if found["state"] == RUNNING and not self._running:
@@ -121,7 +127,9 @@ class RecordedTasks:
 
 
 def _is_path(node_id: str) -> bool:
-    """Whether an id is one that a run has: an older or a damaged history may hold any text."""
+    """Whether an id is that of something inside a task: an older or a damaged history may hold any text."""
+    if node_id.isidentifier():  # as most: of a task of the run's own
+        return False
     try:
         return len(segments(node_id)) <= _MOST_NESTED
     except ValueError:
@@ -138,11 +146,18 @@ def _in_order(nodes: Iterable[_Node]) -> Iterator[_Node]:
     return iter(sorted(nodes, key=place))
 
 
-def _values(event: Event, before: Mapping[str, Any]) -> dict[str, Any]:
+def _values(told: Iterable[Event]) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": RUNNING}
+    for event in told:
+        values = _values_after(event, values)
+    return values
+
+
+def _values_after(event: Event, before: Mapping[str, Any]) -> dict[str, Any]:
     data = event.data
     found: dict[str, Any] = {"state": _STATES[event.kind]}
     if event.kind is EventKind.TASK_REUSED:
-        found |= {key: before[key] for key in _END if key in before}  # it says only what differs
+        found |= {key: before[key] for key in _END if key in before}
     for key in _FIGURES:
         if key == "output" and event.kind is EventKind.TASK_FAILED:
             continue  # a failed task has none

@@ -27,4 +27,5 @@ def run_info(prepared: PreparedRun) -> RunInfo:
             "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],
         },
         prepared.workspace.clock.time(),
+        tasks=tuple(task.id for task in prepared.workflow.tasks),
     )

@@ -50,7 +50,7 @@ class LiveView:
             workflow, verbose=verbose, write=self._print, columns=lambda: self._columns, rows=True
         )
         self._state = LiveState(workflow, self.lines.groups, limits)
-        self.ignores = frozenset({EventKind.TASK_READY})
+        self.ignores = frozenset({EventKind.TASK_READY, EventKind.MODEL_ASKED})
         self.told = self.lines.told
         self._stay: list[str] = []
         self._lock = threading.Lock()  # what is to be drawn

@@ -11,7 +11,7 @@ from nika_core.cli.cells import wrap
 from nika_core.cli.console import INDENT, coloured, paint, print_message
 from nika_core.cli.group_progress import GroupProgress, Groups
 from nika_core.cli.marks import marks_for
-from nika_core.cli.tool_text import tool_text
+from nika_core.cli.tool_text import tool_details, tool_text
 from nika_core.model.codec import usage_json
 from nika_core.model.events import LIVE, Event, EventKind
 from nika_core.model.ids import definition_path, top_task
@@ -81,7 +81,9 @@ class ProgressLines:
         self._inner_failures: dict[str, list[str]] = {}  # of a group: those that were printed
         self._width = max((len(task.id) for task in workflow.tasks), default=0)
         self._verbose = verbose
-        self.ignores = LIVE | {EventKind.TASK_READY} | ({EventKind.MODEL_CALLED} if not verbose else set())
+        self.ignores = (
+            LIVE | {EventKind.TASK_READY, EventKind.MODEL_ASKED} | ({EventKind.MODEL_CALLED} if not verbose else set())
+        )
         self._printer = write
         self._held: list[str] | None = None
         self._lock = threading.RLock()
@@ -156,12 +158,11 @@ class ProgressLines:
             case EventKind.TASK_SKIPPED if data.get("reason") != SkipReason.RUN_CANCELLED or self._verbose:
                 return self._line(marks.skipped, "dim", event, self._style(f"skipped ({data.get('reason')})", "dim"))
             case EventKind.TOOL_CALLED:
-                return self._line(
-                    marks.detail,
-                    "yellow" if data.get("isError") else "dim",
-                    event,
-                    f"tool {marks.line(tool_text(data))}",
-                )
+                mark, failed = marks.detail, bool(data.get("isError"))
+                if not self._verbose:
+                    return self._line(mark, "yellow" if failed else "dim", event, f"tool {marks.line(tool_text(data))}")
+                name = f"tool {marks.line(str(data.get('tool')))}{self._style(' failed', 'red') if failed else ''}"
+                return self._line(mark, "dim", event, name + marks.text(tool_details(data)))
             case kind if kind in _NOTICES:
                 message = data.get("message") or " ".join(f"{key}={value}" for key, value in data.items())
                 return self._line(marks.notice, "yellow", event, marks.text(str(message)))

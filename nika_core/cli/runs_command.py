@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,12 +124,26 @@ def show(
     run: RunArgument = LAST,
     format_: FormatOption = Format.PRETTY,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="What models were asked and answered, in place of the tasks.")
+    ] = False,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="With --transcript: of this task and what is inside it."),
+    ] = None,
     on: OnOption = None,
     shared: SharedOption = None,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
+    if task is not None and not transcript:
+        raise UsageError("--task goes with --transcript only", hint="nika runs show RUN --transcript --task TASK")
     if on is not None:
+        if transcript:
+            raise UsageError("the history of a run on a backend has no transcript", hint="leave out --transcript")
         _remote(on, shared).show(run, format_)
+        return
+    if transcript:
+        _show_transcript(run, task, format_, verbose)
         return
     found = nika.to_json(nika.runs.get(run, large_outputs=verbose or format_ is Format.JSON))
     if format_ is Format.JSON:
@@ -138,14 +152,29 @@ def show(
     print_lines(_run_lines(found, verbose))
 
 
+def _show_transcript(run: str, task: str | None, format_: Format, verbose: bool) -> None:
+    from nika_core.cli.transcript import conversation_lines
+
+    about = nika.runs.get(run, large_outputs=False)
+    found = nika.runs.transcript(about.run_id, task)
+    if format_ is Format.JSON:
+        print_json({"runId": about.run_id, "conversations": [nika.to_json(each) for each in found]})
+        return
+    if not found:
+        what = f"'{plain(task)}'" if task is not None else "this run"
+        print_message(f"no conversation of {what} with a model is in the history of {about.run_id}")
+    print_lines(conversation_lines(found, verbose, running=about.status == "running"))
+
+
 def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     usage = found.get("usage", {})
     started = time_text(found["startedAt"])
     head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
     yield "  ".join(head)
     yield plain(found["path"])
+    bold = _bold()
     for task in found["tasks"]:
-        yield from _task_lines(task, verbose)
+        yield from _task_lines(task, verbose, bold)
     for decision in found.get("decisions", ()):
         yield f"decision: {json_text(decision)}"
     cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
@@ -157,7 +186,15 @@ def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     yield f"{_tokens(usage)}{cost}{unpriced}"
 
 
-def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iterator[str]:
+def _bold() -> Callable[[str], str]:
+    """Return what makes an id bold. Whether stdout shows colours is found out once."""
+    before, _, after = style_data("|", "bold").partition("|")
+    return lambda text: f"{before}{text}{after}"
+
+
+def _task_lines(
+    task: dict[str, Any], verbose: bool, bold: Callable[[str], str] = str, indent: str = "  "
+) -> Iterator[str]:
     """Yield the lines of a task; of what is inside it the first few that did not succeed, with `verbose` all."""
     facts = [task["state"]]
     kind, children = next(((kind, task[kind]) for kind in _CHILDREN if kind in task), ("", []))
@@ -179,7 +216,7 @@ def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iter
     if task.get("reused"):
         facts.append("reused")
     key = f" ({plain(task['key'])})" if "key" in task else ""
-    yield (f"{indent}{style_data(task['id'], 'bold')}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
+    yield (f"{indent}{bold(task['id'])}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
         yield f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}"
     if "answered" in task:
@@ -198,7 +235,7 @@ def _task_lines(task: dict[str, Any], verbose: bool, indent: str = "  ") -> Iter
         yield from (f"{indent}    {line}" for line in _shortened(plain(start["text"]), start["length"]).splitlines())
     shown = children if verbose else [child for child in children if child["state"] not in ("success", "skipped")]
     for child in shown if verbose else shown[:_NAMED]:
-        yield from _task_lines(child, verbose, f"{indent}  ")
+        yield from _task_lines(child, verbose, bold, f"{indent}  ")
     if not verbose and len(shown) > _NAMED:
         yield f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)"
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nika_core.cli.console import plain
+from nika_core.cli.console import json_text, plain
 from nika_core.model.bounded import shorten
 
 _VALUE: Final = 60  # characters of an argument
 _ARGUMENTS: Final = 120  # of all of them
-_WHY: Final = 300  # of why it failed
+_WHY: Final = 300  # of why it failed; of what it was given, and gave
 
 
 def tool_text(data: Mapping[str, Any]) -> str:
@@ -19,8 +19,16 @@ def tool_text(data: Mapping[str, Any]) -> str:
     call = f"{data.get('tool')}({arguments_text(data.get('arguments'))})"
     if not data.get("isError"):
         return plain(call)
-    why = " ".join(str(data.get("message") or "").split())
+    why = " ".join(str(data.get("message") or data.get("content") or "").split())
     return plain(f"{call} failed{f': {shorten(why, _WHY)}' if why else ''}")
+
+
+def tool_details(data: Mapping[str, Any]) -> str:
+    """Return what a tool was given and gave, in short and on lines of their own."""
+    given = json_text(data["arguments"]) if "arguments" in data else ""
+    gave = plain(str(data.get("content", data.get("message", ""))))
+    parts = [(name, " ".join(text.split())) for name, text in (("given", given), ("gave", gave))]
+    return "".join(f"\n    {name} {shorten(text, _WHY)}" for name, text in parts if text)
 
 
 def arguments_text(arguments: Any) -> str:

@@ -8,12 +8,11 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from nika_core.errors import JournalError
 from nika_core.journal import faults
@@ -24,6 +23,7 @@ from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
 from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import RUN_SHIFT, Store
+from nika_core.journal.texts import TEXTS, Name
 from nika_core.journal.values import (
     DAMAGED,
     INTERRUPTED,
@@ -34,10 +34,20 @@ from nika_core.journal.values import (
     RunSummary,
     new_run_id,
 )
-from nika_core.journal.writer import JournalWriter
+from nika_core.values import replace
 
-_RUN: Final = (
-    "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob FROM runs"
+if TYPE_CHECKING:
+    from nika_core.journal.writer import JournalWriter
+
+# Without their documents, which may be large.
+_ALL_RUNS: Final = "SELECT id, workflow, started, ended, status, info, summary FROM runs ORDER BY number DESC"
+_ONE_RUN: Final = (
+    "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob, tasks"
+    " FROM runs WHERE id = ?"
+)
+_MEMO: Final = "SELECT key, call, value, blob FROM memo WHERE run = ? AND key > ?"
+_KEPT: Final = (
+    "SELECT value, blob FROM memo WHERE run = (SELECT number FROM runs WHERE id = ?) AND key = ? AND call = ?"
 )
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LAST: Final = "last"
@@ -183,7 +193,7 @@ class Journal:
 
     def runs(self) -> list[RunSummary]:
         """All runs, the newest first. One that is damaged hides no other: its status is `damaged`."""
-        return [self._summary_or_damage(row) for row in self._rows(f"{_RUN} ORDER BY number DESC")]
+        return [self._summary_or_damage(row) for row in self._rows(_ALL_RUNS)]
 
     def _summary_or_damage(self, row: tuple[Any, ...]) -> RunSummary:
         try:
@@ -199,17 +209,17 @@ class Journal:
         """
         run_id = self.find(run)
         with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
-            row = connection.execute(f"{_RUN} WHERE id = ?", (run_id,)).fetchone()
+            row = connection.execute(_ONE_RUN, (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run)
-            number, document_hash, document, blob = row[7:]
+            number, document_hash, document, blob, tasks = row[7:]
             segments = connection.execute(
                 "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
             ).fetchall()
             read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
             events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, large=large)]
             position = segments[-1][0] & _SPAN if segments else 0
-            kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+            kept = connection.execute(_MEMO, (number, TEXTS))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
             told = decode(row[5])
             document = joined(document, blob, self._blobs)
@@ -221,9 +231,19 @@ class Journal:
                 dict(told["options"]),
                 row[2],
                 str(told.get("signature", "")),
+                None if tasks is None else tuple(map(str, decode(tasks))),
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
         return Recorded(self._summary(row), info, document_hash, tuple(events), whole, position)
+
+    def kept(self, run_id: str, names: Iterable[Name]) -> dict[Name, Any]:
+        """Return the entries of a run's memo that have these names, without those that are lost."""
+        found: dict[Name, Any] = {}
+        with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
+            for name in dict.fromkeys(names):
+                for value, blob in connection.execute(_KEPT, (run_id, *name)):
+                    found[name] = joined(value, blob, self._blobs)
+        return {name: value for name, value in found.items() if not (isinstance(value, dict) and LOST in value)}
 
     # ---- inside
 
@@ -258,6 +278,8 @@ class Journal:
 
     def _write(self) -> JournalWriter:
         if self._writer is None:
+            from nika_core.journal.writer import JournalWriter  # asyncio is not needed to read
+
             self._writer = JournalWriter(self._store)
         return self._writer
 
@@ -275,11 +297,12 @@ class Journal:
         return lock
 
     def _told(self, info: RunInfo) -> tuple[str | None, ...]:
-        """Return workflow, info, document_hash, document and blob as they are in the table."""
+        """Return workflow, info, document_hash, document, blob and tasks as they are in the table."""
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
         told = _told(info) | ({"signature": info.signature} if info.signature else {})
-        return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored
+        tasks = None if info.tasks is None else encode(info.tasks)
+        return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored, tasks
 
 
 def _told(info: RunInfo) -> dict[str, Any]:
@@ -316,8 +339,8 @@ def _range(number: int) -> tuple[int, int]:
 def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int:
     """Insert a new run and return its number."""
     cursor = connection.execute(
-        "INSERT INTO runs (id, started, status, workflow, info, document_hash, document, blob)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (id, started, status, workflow, info, document_hash, document, blob, tasks)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     )
     return cursor.lastrowid or 0
@@ -334,12 +357,13 @@ def _reopen(
     connection.execute("UPDATE runs SET status = ?, ended = NULL WHERE number = ?", (RUNNING, number))
     if told is not None:
         connection.execute(
-            "UPDATE runs SET workflow = ?, info = ?, document_hash = ?, document = ?, blob = ? WHERE number = ?",
+            "UPDATE runs SET workflow = ?, info = ?, document_hash = ?, document = ?, blob = ?, tasks = ?"
+            " WHERE number = ?",
             (*told, number),
         )
     last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
     position = (last.fetchone()[0] or 0) & _SPAN
-    found = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+    found = connection.execute(_MEMO, (number, TEXTS))
     memo = {(key, call): (value, blob) for key, call, value, blob in found}
     return number, position, memo, _unused(connection, [document] if document else [])
 

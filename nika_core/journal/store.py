@@ -19,7 +19,7 @@ from nika_core.journal.patience import Patience, PatientConnection, is_held
 from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private, require_ours
 from nika_core.model.files import require_regular_files, size_of
 
-VERSION: Final = 4
+VERSION: Final = 5
 APPLICATION: Final = 0x4E494B41  # "NIKA"
 
 # A row of events is a segment of a run's history. Its id is the run's number * 2**32 + the position of its last event:
@@ -34,7 +34,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
 """
-_TABLES: Final = """
+_RUNS_BEFORE_5: Final = """
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -48,6 +48,12 @@ CREATE TABLE runs (
   blob TEXT,
   summary TEXT NOT NULL DEFAULT '{}'
 );
+"""
+# `tasks`: their ids in declared order, so that a history is shown without its workflow being parsed.
+_RUNS: Final = _RUNS_BEFORE_5.replace("\n);", ",\n  tasks TEXT\n);")
+_FROM_4_TO_5: Final = "ALTER TABLE runs ADD COLUMN tasks TEXT;"
+_RUNS_OF_4: Final = "CREATE TEMP VIEW runs AS SELECT *, NULL AS tasks FROM main.runs"
+_MEMO: Final = """
 CREATE TABLE memo (
   run INTEGER NOT NULL,
   key TEXT NOT NULL,
@@ -98,12 +104,18 @@ CREATE TABLE events (
 CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL;
 """
 _SCRIPTS: Final = {  # what makes the tables, by version
-    1: _TABLES + _EVENTS_TABLE_OF_1,
-    2: _TABLES + _EVENTS,
-    3: _TABLES + _EVENTS + _SIGNALS,
-    4: _TABLES + _EVENTS + _SIGNALS,
+    1: _RUNS_BEFORE_5 + _MEMO + _EVENTS_TABLE_OF_1,
+    2: _RUNS_BEFORE_5 + _MEMO + _EVENTS,
+    3: _RUNS_BEFORE_5 + _MEMO + _EVENTS + _SIGNALS,
+    4: _RUNS_BEFORE_5 + _MEMO + _EVENTS + _SIGNALS,
+    5: _RUNS + _MEMO + _EVENTS + _SIGNALS,
 }
-_UPGRADES: Final = {1: _FROM_1_TO_2 + _SIGNALS, 2: _SIGNALS, 3: ""}  # by version
+_UPGRADES: Final = {  # by version
+    1: _FROM_1_TO_2 + _SIGNALS + _FROM_4_TO_5,
+    2: _SIGNALS + _FROM_4_TO_5,
+    3: _FROM_4_TO_5,
+    4: _FROM_4_TO_5,
+}
 
 
 _AS_TEXT: Final = partial(str, encoding="utf-8", errors="replace")  # one wrong byte is not to hide all rows
@@ -185,7 +197,10 @@ class Store:
                         connection.close()
                         self.writer().close()
                         connection = self._connect(mode)
-                    if _check(connection, self.path) == 1:  # as if it were of this version, and unchanged
+                    version = _check(connection, self.path)
+                    if version < VERSION:  # as if it were of this version, and unchanged
+                        connection.execute(_RUNS_OF_4)
+                    if version == 1:
                         connection.execute(f"CREATE TEMP VIEW events AS {_EVENTS_OF_1} main.events")
                 except sqlite3.OperationalError as error:
                     if connection is not None:

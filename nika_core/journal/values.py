@@ -28,6 +28,7 @@ class RunInfo:
         options: everything else that is needed to repeat the run (provider, model, ...).
         started: seconds since the epoch.
         signature: by which the user who started it knows it again; "": none.
+        tasks: the ids of the workflow's tasks, in declared order; None: only the document has them.
     """
 
     workflow: str
@@ -37,6 +38,7 @@ class RunInfo:
     options: JsonObject = field(default_factory=dict)
     started: float = 0.0
     signature: str = ""
+    tasks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,11 +113,24 @@ class BackendRuns:
         self, text: str, meanwhile: Callable[[Backend, str, RunUpdate], Awaitable[Any]] | None = None
     ) -> tuple[RunResult, list[JsonObject]]:
         """Run a workflow on the backend, and return how it ended, and its events."""
-        submission = nika.backends.submission(self.prepared(text), shared=self._shared)
+        return self.run_prepared(self.prepared(text), meanwhile)
+
+    def run_prepared(
+        self,
+        prepared: nika.PreparedRun,
+        meanwhile: Callable[[Backend, str, RunUpdate], Awaitable[Any]] | None = None,
+        seconds: float = SECONDS,
+    ) -> tuple[RunResult, list[JsonObject]]:
+        """Run on the backend what was prepared for it, and return how it ended, and its events.
+
+        Args:
+            seconds: how long it may take.
+        """
+        submission = nika.backends.submission(prepared, shared=self._shared)
         events: list[JsonObject] = []
 
         async def work() -> RunResult:
-            async with self.connected() as backend, asyncio.timeout(SECONDS):
+            async with self.connected() as backend, asyncio.timeout(seconds):
                 await backend.submit(submission)
                 async for update in backend.events(submission.run_id):
                     events.extend(update.events)
@@ -138,13 +151,14 @@ class BackendRuns:
 
 def comparable(result: RunResult) -> Any:
     """Return a result as JSON without what differs from run to run: its id and times."""
-    return _without_times(nika.to_json(result))
+    return without_times(nika.to_json(result))
 
 
-def _without_times(value: Any) -> Any:
+def without_times(value: Any) -> Any:
+    """Return a result in JSON without the run's id and all durations."""
     if isinstance(value, dict):
-        return {key: _without_times(item) for key, item in value.items() if key not in _TIMES}
-    return [_without_times(item) for item in value] if isinstance(value, list) else value
+        return {key: without_times(item) for key, item in value.items() if key not in _TIMES}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def check_same(runs: BackendRuns, text: str) -> None:

@@ -7,6 +7,7 @@ machine of docs/performance.md, so that on another one they are only reported; w
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -18,10 +19,14 @@ from typing import NamedTuple
 
 from rows import Row, compiled, duration, tell
 
+from nika_core.journal import Journal, RunInfo
+from nika_core.model.events import Event, EventKind
+
 NIKA = str(Path(sys.executable).with_name("nika"))
 AGENT = "agent: {provider: mock, model: mock-large}\n"
 LIMITS = ("TOKENS_TOTAL", "TOKENS_TASK", "NODES", "ITEMS", "TASKS", "FILES", "FLOWS", "EDGES")
 MANY = 10_000
+RUNS = 1000
 LARGE = 100_000  # characters of an output
 ROUNDS = 3
 
@@ -136,6 +141,26 @@ def history(commands: Commands) -> list[Row]:
     ]
 
 
+async def write_runs(folder: Path) -> None:
+    """Write a history of many runs that have ended."""
+    tasks = "".join(f"  - {{id: t{number}, set: {number}}}\n" for number in range(500))
+    usage = {"inputTokens": 100, "outputTokens": 100, "costUsd": "0.01", "unpriced": []}
+    ended = {"status": "succeeded", "usage": usage}
+    with Journal.open(folder) as journal:
+        for number in range(RUNS):
+            at = 1.7e9 + number
+            log = journal.begin(RunInfo("w", str(folder / "w.nika.yaml"), f"tasks:\n{tasks}", {"x": number}, {}, at))
+            log.record([Event(1, log.run_id, at, EventKind.RUN_FINISHED, None, ended)])
+            await log.finish("succeeded", at)
+
+
+def listed(commands: Commands) -> Row:
+    """A history of many runs."""
+    commands.forget()
+    asyncio.run(write_runs(commands.folder))
+    return absolute("runs list, of 1,000 runs", commands.seconds("runs", "list"), 0.3)
+
+
 def main() -> None:
     """Print the rows."""
     with tempfile.TemporaryDirectory() as name, compiled() as environ:
@@ -149,6 +174,7 @@ def main() -> None:
                 absolute("nika validate, 500 files", commands.seconds("validate", "files"), 0.7),
                 *outputs(commands),
                 *history(commands),
+                listed(commands),
             ]
         )
 

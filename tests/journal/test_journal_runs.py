@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import nika_core as nika
 from nika_core import codes
 from nika_core.engine.core.ports import CallCache
 from nika_core.engine.local.services import Services
@@ -375,3 +376,14 @@ def test_any_mix_of_records_and_barriers_comes_back_in_order(
         found = journal.load(run_id)
     assert [each.data["text"] for each in found.events] == [text for what, text in steps if what == "record"]
     assert set(found.memo) == {("k", text) for what, text in steps if what == "put"}
+
+
+@pytest.mark.parametrize("tasks", [("b", "a"), None], ids=["the history knows it", "only the document does"])
+def test_a_run_is_shown_in_declared_order(tmp_path: Path, tasks: tuple[str, ...] | None) -> None:
+    document = "tasks: [{id: b, set: 1}, {id: a, set: 1}]" if tasks is None else "not read"
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(replace(info(document=document), tasks=tasks))
+        log.record([Event(n, log.run_id, 1.7e9, EventKind.TASK_SUCCEEDED, task, {}) for n, task in enumerate("ab", 1)])
+        log.release()
+    (run,) = nika.runs.list(folder=tmp_path)
+    assert [task.id for task in nika.runs.get(run.run_id, folder=tmp_path).tasks] == ["b", "a"]

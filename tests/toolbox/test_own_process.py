@@ -19,6 +19,7 @@ from nika_core.toolbox.process.tags import new_tag
 
 pytestmark = [
     pytest.mark.alone,
+    pytest.mark.measures_processes,
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="elsewhere there are only marks"),
 ]
 PATIENCE = 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.backend.shared_folder import refuse_unshared
+from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.trust import VARIABLE as TRUST
 from nika_core.app.workspace import Workspace
@@ -60,12 +62,15 @@ def definition_of(prepared: PreparedRun, run_id: str, shared: str | None = None)
             "timeout": options.timeout,
             "fail_fast": options.fail_fast,
             "mock": options.mock,
+            "economy": options.economy,
             "answers": None if options.answers is None else dict(options.answers),
         },
         "environ": _environ(prepared, files),
         "limits": [_limit_json(limit) for limit in prepared.limits],
         "plugins": _plugins(again),
+        "batchable": BatchableTasks(again).tasks if options.economy else None,
         "shared": shared,
+        "place": str(root) if shared is not None and _lies_in(root, shared) else None,
     }
     if prepared.masker.json(values) != values:
         raise UsageError(
@@ -94,8 +99,6 @@ def _limit_json(limit: Limit) -> JsonObject:
 
 
 def _refuse_what_stays(prepared: PreparedRun) -> None:
-    if prepared.options.economy:
-        raise UsageError("--economy works on one machine only", hint="leave it out, or run without --on")
     if prepared.resumed is not None:
         raise UsageError("a recorded run is resumed on this machine only", hint="leave --on out")
 
@@ -105,6 +108,10 @@ def _root(prepared: PreparedRun) -> Path:
     folder = prepared.workflow.folder.absolute()
     project = prepared.workspace.project_folder.absolute()
     return project if folder.is_relative_to(project) else folder
+
+
+def _lies_in(folder: Path, shared: str) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(shared))
 
 
 def _files(prepared: PreparedRun, root: Path) -> tuple[dict[str, JsonObject], PreparedRun]:

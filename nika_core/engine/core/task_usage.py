@@ -21,12 +21,14 @@ def with_identity(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
     for event in events:
         if event.kind is EventKind.RUN_STARTED:
             identities.clear()
-        if event.task is not None:
-            identity = event.data.get("identity") or identities.get(event.task, event.task)
-            identities[event.task] = identity
+        task = event.task
+        if task is None:
+            yield event, ""
+        elif identity := event.data.get("identity"):
+            identities[task] = identity
             yield event, identity
         else:
-            yield event, ""
+            yield event, identities.get(task, task)
 
 
 def usage_by_task(events: Iterable[Event]) -> dict[str, Usage]:

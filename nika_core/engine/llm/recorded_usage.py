@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from nika_core.engine.core.ports import SENT
 from nika_core.engine.core.task_usage import usage_by_task
-from nika_core.engine.llm.budget import Budget
 from nika_core.model.codec import usage_of
 from nika_core.model.events import Event
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.usage import NOTHING, Usage
+
+if TYPE_CHECKING:
+    from nika_core.engine.llm.budget import Budget
 
 
 def noted_by_task(call_cache: Mapping[tuple[str, str], Json]) -> dict[str, tuple[Usage, Usage]]:

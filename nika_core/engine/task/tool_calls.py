@@ -28,7 +28,7 @@ from nika_core.engine.task.services import BoundKeyword, TaskServices
 from nika_core.engine.task.tool_access import Access, ToolLists, lists_of, rule_on
 from nika_core.errors import Category, TaskError
 from nika_core.model.approval import CallToApprove
-from nika_core.model.bounded import bound, shorten
+from nika_core.model.bounded import bound
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.tool_rules import tool_of
@@ -37,7 +37,6 @@ from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Admission, Stage, StepOutput, Tool, ToolResult
 
 _MAX_DEPTH: Final = 8  # of tools that call tools
-_MAX_WHY: Final = 500  # characters that an event says of why a call failed
 
 
 class ToolUser(Protocol):
@@ -297,10 +296,13 @@ def _tell(
         "tool": tool.name,
         "arguments": arguments,
         "isError": outcome.is_error,
+        "content": outcome.content,
         "durationMs": round(seconds * 1000, 3),
     }
-    if outcome.is_error:
-        data["message"] = shorten(outcome.content, _MAX_WHY)
+    if context.within:
+        data["within"] = list(context.within)
     if reused:
         data["reused"] = True
+    if services.tape is not None:
+        services.tape.tool_called(context.key, data, outcome.content)
     services.reporter.emit(EventKind.TOOL_CALLED, context.task_id, data)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
-from temporalio.converter import DataConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+)
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -20,11 +27,28 @@ _SECONDS: Final = 10.0
 _LOGGED: Final = TelemetryFilter(core_level="ERROR", other_level="ERROR")
 
 
+class _JsonInOrder(JSONPlainPayloadConverter):
+    """The library's converter sorts keys; prompts and outputs show them in the order in which they were written."""
+
+    def to_payload(self, value: Any) -> Payload:
+        """Return a value as it is."""
+        data = json.dumps(value, separators=(",", ":")).encode()
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+
+
+class _InOrder(CompositePayloadConverter):
+    """The library's converters, of which one is replaced."""
+
+    def __init__(self) -> None:
+        kept = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(*(_JsonInOrder() if type(each) is JSONPlainPayloadConverter else each for each in kept))
+
+
 async def connect(address: Address, codec: LargePayloads) -> Client:
     """Return a client. Raise UsageError if the server cannot be reached, or has no such namespace."""
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
-    converter = DataConverter(payload_codec=codec)
+    converter = DataConverter(payload_converter_class=_InOrder, payload_codec=codec)
     try:
         async with asyncio.timeout(_SECONDS):
             client = await Client.connect(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nika_core.model.json import JsonObject
 from nika_core.testing.keyword_kit import KeywordConformance
 
@@ -11,6 +13,7 @@ SLOW: JsonObject = {"command": "setsid sleep 60 & sleep 60"}
 LARGE: JsonObject = {"command": "head -c 110000000 /dev/zero | tr '\\0' x"}
 
 
+@pytest.mark.measures_processes
 class TestShell(KeywordConformance):
     word = "shell"
     payload = COMMAND
