@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.api.runs import answer, questions, signal
+    from nika_core.api.testing import SuiteReport, TestSuite, load_tests, test
     from nika_core.api.trusting import decline_trust, forget_trust, trust, trust_decisions, trust_status
+    from nika_core.app.cases.checking import Unmet
+    from nika_core.app.cases.running import CaseResult, UpdateForecast
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
         TaskError,
         UsageError,
     )
+    from nika_core.model.cases import Expectation, WorkflowCase
     from nika_core.model.events import Event, EventKind
     from nika_core.model.limits import Limit
     from nika_core.model.question import OpenQuestion, Question
@@ -106,6 +110,10 @@ _PUBLIC: Final = {
         "version",
     ),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
+    "api.testing": ("SuiteReport", "TestSuite", "load_tests", "test"),
+    "app.cases.checking": ("Unmet",),
+    "app.cases.running": ("CaseResult", "UpdateForecast"),
+    "model.cases": ("WorkflowCase", "Expectation"),
     "api.runs": ("answer", "questions", "signal"),
     "api.trusting": ("decline_trust", "forget_trust", "trust", "trust_decisions", "trust_status"),
     "app.execution": ("Execution",),
@@ -141,11 +149,13 @@ _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in
 __all__ = [
     "DISTRIBUTION",
     "PLUGIN_KINDS",
+    "CaseResult",
     "Category",
     "Event",
     "EventKind",
     "EventStream",
     "Execution",
+    "Expectation",
     "Failure",
     "FolderTrust",
     "HealthStatus",
@@ -178,11 +188,16 @@ __all__ = [
     "Severity",
     "SkipReason",
     "StartOptions",
+    "SuiteReport",
     "TaskError",
     "TaskResult",
+    "TestSuite",
     "TrustDecision",
+    "Unmet",
+    "UpdateForecast",
     "Usage",
     "UsageError",
+    "WorkflowCase",
     "Workspace",
     "WorkspaceOptions",
     "answer",
@@ -202,6 +217,7 @@ __all__ = [
     "limits_left",
     "list_models",
     "load",
+    "load_tests",
     "lock_plugins",
     "new_plugin",
     "plan",
@@ -220,6 +236,7 @@ __all__ = [
     "signal",
     "start",
     "stream",
+    "test",
     "to_json",
     "trust",
     "trust_decisions",
