@@ -194,6 +194,7 @@ FACE = {
             "schema",
             "explain",
             "read_inputs",
+            "read_env_file",
             "init",
             "version",
         ),

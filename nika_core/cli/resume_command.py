@@ -12,6 +12,7 @@ import nika_core as nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     LAST,
+    EnvFileOption,
     RunArgument,
     RunFormat,
     RunFormatOption,
@@ -20,7 +21,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
-from nika_core.cli.run_command import open_command_workspace, read_workflow
+from nika_core.cli.run_command import environ_with, open_command_workspace, read_workflow
 from nika_core.cli.trust_command import ask_for_trust
 
 
@@ -41,6 +42,7 @@ def resume_command(
         bool,
         typer.Option("--trust-history", help="Resume a run that you have not recorded in this folder yourself."),
     ] = False,
+    env_file: EnvFileOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
@@ -58,9 +60,10 @@ def resume_command(
             workflow=workflow,
             trust_history=trust_history,
         )
-        workspace, options = open_command_workspace(resumed.path), resumed.options
+        environ = environ_with(env_file)
+        workspace, options = open_command_workspace(resumed.path, environ), resumed.options
         if ask_for_trust(workspace):
-            workspace = open_command_workspace(resumed.path)
+            workspace = open_command_workspace(resumed.path, environ)
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)
