@@ -62,6 +62,8 @@ if TYPE_CHECKING:
         RecordedTask,
         SecretStatus,
         SentSignal,
+        Transcript,
+        Turn,
     )
     from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
@@ -124,7 +126,7 @@ _PUBLIC: Final = {
     "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("FolderTrust", "SecretStatus", "SentSignal"),
+        *("Transcript", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -194,7 +196,9 @@ __all__ = [
     "TaskError",
     "TaskResult",
     "TestSuite",
+    "Transcript",
     "TrustDecision",
+    "Turn",
     "Unmet",
     "UpdateForecast",
     "Usage",

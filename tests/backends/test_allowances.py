@@ -69,6 +69,18 @@ def test_a_work_is_bounded_by_the_workflow_that_it_is_inside_of() -> None:
     assert allowances.bounded([inside])
 
 
+def test_works_that_start_together_have_equal_allowances() -> None:
+    allowances = Allowances(LIMITS)
+
+    for number in range(100):
+        allowances.ask(f"many[{number}]#1")
+    granted = [allowance for _, allowance in allowances.grants()]
+
+    early = granted[:-4]  # what is left for the last ones is divided as if there were more
+    assert {allowance["tokens"] for allowance in early} == {10}
+    assert {round(Decimal(allowance["usd"]), 6) for allowance in early} == {Decimal("0.1")}
+
+
 def test_what_nobody_knows_of_counts_as_spent() -> None:
     allowances = Allowances(LIMITS)
 

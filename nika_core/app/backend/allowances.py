@@ -16,7 +16,7 @@ from nika_core.model.json import JsonObject
 from nika_core.values import dataclass
 
 _USD: Final = ""  # the account of the whole run
-_SHARE: Final = 4  # of what is left, one part for a work that has not said what it needs
+_SHARE: Final = 4  # of what is left, at most one part for a work that has not said what it needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ class Allowances:
             assert wish.tokens is not None
             usd, tokens = wish.usd, wish.tokens
         elif wish.usd is None and (usd > 0 or not wish.accounts) and (tokens > 0 or self._tokens is None):
-            usd, tokens = usd / _SHARE, tokens // _SHARE
+            share = max(_SHARE, len(self._wishes))  # in a long list all have the same, which mostly is enough
+            usd, tokens = usd / share, tokens // share
         elif self._out:
             return None  # it may be given back
         else:

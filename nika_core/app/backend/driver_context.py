@@ -16,7 +16,7 @@ from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.decisions_json import decision_json
-from nika_core.engine.core.messages import AskDecision, CoreEvent, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.messages import NO_LIMITS, AskDecision, CoreEvent, TaskCall, TaskEnded, TaskWaits
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.local.observers import Observers
@@ -83,9 +83,10 @@ class DriverContext:
             return None
         return run_in_place(self._context.task_services, call)
 
-    def below_root(self, folder: str) -> str:
-        """Return the path of a folder from that of the run's files, which lies elsewhere on each machine."""
-        return os.path.relpath(folder, self._prepared.workspace.project_folder)
+    def as_sent(self, call: TaskCall) -> TaskCall:
+        """Return a call without what each machine knows by itself: the run's limits, and where its files lie."""
+        folder = os.path.relpath(call.folder, self._prepared.workspace.project_folder)
+        return call._replace(budgets=(), folder=folder, limits=NO_LIMITS)
 
     def calls_models(self, word: str) -> bool:
         """Return whether the steps of a keyword call models."""

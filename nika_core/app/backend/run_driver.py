@@ -273,7 +273,7 @@ class CoreDriver:
         id_ = f"{call.node}#{call.epoch}"
         memo = self._memo.get(call.key)
         work: JsonObject = {
-            "call": call_json(call._replace(budgets=(), folder=self._context.below_root(call.folder))),
+            "call": call_json(self._context.as_sent(call)),
             "memo": memo,
             "used": self._used.get(call.key),
         }

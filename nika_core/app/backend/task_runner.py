@@ -12,7 +12,7 @@ from nika_core.app.backend.allowed_budget import Allowance, AllowedBudget
 from nika_core.app.backend.attempt_state import AttemptState, KeptCalls
 from nika_core.app.backend.driver_context import TOLD_TO_STOP, batchable_in, run_request
 from nika_core.app.backend.opening import require_same_plugin, run_folder
-from nika_core.app.backend.work_reports import masked_end, work_report
+from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
@@ -108,7 +108,7 @@ class RunRunner:
             if "decision" in work:
                 return await self._decide(work["decision"], now, events, allowance)
             call = call_of(work["call"])
-            call = call._replace(folder=str(self._root / call.folder))
+            call = call._replace(folder=str(self._root / call.folder), limits=self._prepared.limits)
             end = await self._attempt(call, now, kept, events, allowance)
             if max_bytes is not None and (size := len(encode(end.report))) > max_bytes:
                 return self._end(_too_large(end.report, size, max_bytes), now, [], allowance)
@@ -197,7 +197,7 @@ class RunRunner:
         await asyncio.gather(*(kept.settle() for kept in list(self._kept.values())))
 
     def _record(self, events: Sequence[Event]) -> None:
-        for event in events:
+        for event in that_travel(events):
             under_way = self._events.get(event.task or "")
             if under_way is None and self._events:
                 under_way = next(iter(self._events.values()))

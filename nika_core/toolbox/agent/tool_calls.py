@@ -70,9 +70,10 @@ async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) 
     problem = _problem(call, tool, tools)
     if tool is None or call.arguments is None or problem is not None:
         arguments = shorten(call.raw, _RAW) if call.arguments is None else call.arguments
-        data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
+        told = f"{problem} Fix that and call the tool again."
+        data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True, "content": told}
         context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
-        return ToolResult(f"{problem} Fix that and call the tool again.", is_error=True)
+        return ToolResult(told, is_error=True)
     return await context.call(tool, call.arguments)
 
 

@@ -185,6 +185,13 @@ def workers(own_server: Server, tmp_path: Path) -> Iterator[Workers]:
     workers.end()
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder that belongs to no project."""
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
 class BatchServer:
     """Takes batches as OpenAI does. `batches`: the requests of each that was sent, which is what is paid for.
 
