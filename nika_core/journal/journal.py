@@ -196,11 +196,12 @@ class Journal:
         except JournalError:
             return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
-    def load(self, run: str, *, large: bool = True) -> Recorded:
+    def load(self, run: str, *, large: bool = True, lazy: bool = False) -> Recorded:
         """Everything about a run (a unique beginning of its id will do).
 
         Args:
             large: whether large outputs are read, too; without them an event has `outputStart`.
+            lazy: whether they stay where they are: an event has each as a `LargeValue`, or says that it is lost.
         """
         run_id = self.find(run)
         with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
@@ -212,7 +213,8 @@ class Journal:
                 "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
             ).fetchall()
             read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
-            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, large=large)]
+            output = (cache(self._store.values.lazy) if lazy else read) if large else None
+            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, output)]
             position = segments[-1][0] & _SPAN if segments else 0
             kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}

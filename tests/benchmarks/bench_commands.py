@@ -84,8 +84,10 @@ def documents(folder: Path) -> None:
     workflow(folder / "many.nika.yaml", "set", MANY, head="")
     workflow(folder / "few.nika.yaml", "set", 1, head="")
     copies = "".join(f'  - {{id: t{number}, set: "{{{{large}}}}"}}\n' for number in range(MANY))
+    others = "".join(f'  - {{id: t{number}, set: "{number} {{{{large}}}}"}}\n' for number in range(MANY))
     large = f'  - {{id: part, set: {"x" * 1000}}}\n  - {{id: large, set: "{"{{part}}" * (LARGE // 1000)}"}}\n'
     (folder / "outputs.nika.yaml").write_text(f"tasks:\n{large}{copies}")
+    (folder / "others.nika.yaml").write_text(f"tasks:\n{large}{others}")
     (folder / "files").mkdir()
     for number in range(500):
         workflow(folder / "files" / f"w{number}.nika.yaml", "llm", 1)
@@ -121,6 +123,17 @@ def outputs(commands: Commands) -> list[Row]:
         Row(f"{name}: memory", f"{used:.0f} MB", "goal: 400 MB", used / 400, 1.0, reported=True),
         Row(f"{name}: files", f"{blobs}", "the document, and an output: 2", blobs / 2, 1.0),
     ]
+
+
+def different_outputs(commands: Commands) -> list[Row]:
+    """10,000 large outputs, no two of which are equal: what a run needs in memory, however it is printed."""
+    rows = []
+    for format_ in ("json", "jsonl", "pretty"):
+        commands.forget()
+        used = commands.cost("run", "others.nika.yaml", "--format", format_).megabytes
+        name = f"10,000 different outputs of 100 KB, --format {format_}: memory"
+        rows.append(Row(name, f"{used:.0f} MB", "goal: 400 MB", used / 400, 1.0, reported=True))
+    return rows
 
 
 def history(commands: Commands) -> list[Row]:
@@ -173,6 +186,7 @@ def main() -> None:
                 *conversations(commands),
                 absolute("nika validate, 500 files", commands.seconds("validate", "files"), 0.7),
                 *outputs(commands),
+                *different_outputs(commands),
                 *history(commands),
                 listed(commands),
             ]
