@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE
+from nika_core.journal.earlier_ends import with_outputs
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, holder
 from nika_core.journal.log import RunRecorder
@@ -231,7 +232,7 @@ class Journal:
                 None if tasks is None else tuple(map(str, decode(tasks))),
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
-        return Recorded(self._summary(row), info, document_hash, tuple(events), whole, position)
+        return Recorded(self._summary(row), info, document_hash, tuple(with_outputs(events)), whole, position)
 
     # ---- inside
 
