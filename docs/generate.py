@@ -171,7 +171,8 @@ FACE = {
     "Options": ("StartOptions", "PlanOptions", "ResumeOptions", "WorkspaceOptions"),
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
-        *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask"),
+        *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
+        *("Transcript", "Turn"),
     ),
     "Errors": (
         *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),

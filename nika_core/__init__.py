@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
+    from nika_core.app.recording.recording import Recording
     from nika_core.app.results import (
         FolderTrust,
         HealthStatus,
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
         RecordedTask,
         SecretStatus,
         SentSignal,
+        Transcript,
+        Turn,
     )
     from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
@@ -110,9 +113,10 @@ _PUBLIC: Final = {
     "app.execution": ("Execution",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
+    "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("FolderTrust", "SecretStatus", "SentSignal"),
+        *("Transcript", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -166,6 +170,7 @@ __all__ = [
     "Question",
     "RecordedRun",
     "RecordedTask",
+    "Recording",
     "RefusedError",
     "ResumeOptions",
     "RunResult",
@@ -177,7 +182,9 @@ __all__ = [
     "StartOptions",
     "TaskError",
     "TaskResult",
+    "Transcript",
     "TrustDecision",
+    "Turn",
     "Usage",
     "UsageError",
     "Workspace",

@@ -111,3 +111,8 @@ REPEATED_KEY: Final = "NIKA-101"  # two items of a list with one `key`
 UNTRUSTED_FOLDER: Final = "NIKA-105"  # a warning: what a project file widens does not count
 ORGANIZATION_POLICY: Final = "NIKA-106"  # the organization's file refuses it, or cannot be read
 UNTRUSTED_HISTORY: Final = "NIKA-107"  # a run that this user has not recorded here
+
+# 110-114 recordings and tests
+NOT_RECORDED: Final = "NIKA-110"  # a replayed run asks what its recording does not have
+BAD_RECORDING: Final = "NIKA-111"  # it cannot be read, or is of another workflow
+BAD_TEST: Final = "NIKA-112"  # a test file is wrong

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from nika_core.api.options import (
     TEXT_NAME,
@@ -14,14 +13,15 @@ from nika_core.api.options import (
     open_workspace,
     run_options,
 )
-from nika_core.app import prepared_run
 from nika_core.app.model_checks import check_models
-from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.results import Plan
-from nika_core.app.resuming import ResumedRun
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
 from nika_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from nika_core.app.prepared_run import PreparedRun
+    from nika_core.app.results import Plan
+    from nika_core.app.resuming import ResumedRun
 
 
 def validate(
@@ -95,6 +95,8 @@ def prepare(
     Raises:
         ProblemsError: with everything that is wrong.
     """
+    from nika_core.app import prepared_run  # what a run needs; a check does not wait for the import
+
     given = run_options(options) if resumed is None else resumed.options
     if isinstance(workflow, LoadedWorkflow):
         workspace, loaded = open_workspace(workflow.path, options), workflow
@@ -135,6 +137,8 @@ async def aplan(workflow: str | Path | LoadedWorkflow, **options: Unpack[PlanOpt
 
 def refuse_running_loop(name: str, instead: str) -> None:
     """Raise UsageError if an event loop runs in this thread: a function that blocks would stop it."""
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

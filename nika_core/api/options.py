@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from nika_core.app.run_options import RunOptions
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.model.events import Event
+
+if TYPE_CHECKING:
+    from nika_core.app.recording.recording import Recording
 
 TEXT_NAME: Final = "<text>"  # the path of a workflow that is passed as text
 
@@ -44,6 +47,10 @@ class PlanOptions(WorkspaceOptions, total=False):
         mock: every keyword plays its part without any effect.
         answers: answers to questions, by task, for a mocked run: nothing else answers in place of a person.
         economy: send single calls through the provider's batch API.
+        record: the folder in which what every task and every model is given and gives is recorded, without secrets.
+        recording: a folder in which a run was recorded, or what `nika.Recording.open` returned: tasks give what they
+            gave then, nothing is called, and what was not recorded fails.
+        outputs: what tasks give, by task, in place of doing them; without `recording` all others play their parts.
     """
 
     inputs: Mapping[str, Any]
@@ -55,6 +62,9 @@ class PlanOptions(WorkspaceOptions, total=False):
     mock: bool
     answers: Mapping[str, Any] | None
     economy: bool
+    record: str | Path | None
+    recording: str | Path | Recording | None
+    outputs: Mapping[str, Any] | None
 
 
 class StartOptions(PlanOptions, total=False):
@@ -62,7 +72,7 @@ class StartOptions(PlanOptions, total=False):
 
     Attributes:
         journal: whether the run's history is kept, so that it can be resumed; or the folder in which. Without it, that
-            of a file is kept in its project and that of a text is not.
+            of a file is kept in its project and that of a text, or of a run that replays a recording, is not.
         on_event: called with every event, in a thread of its own: neither its errors nor its slowness harm the run.
     """
 
@@ -115,7 +125,15 @@ def open_workspace(workflow: str | Path | None, options: WorkspaceOptions) -> Wo
 
 def run_options(options: PlanOptions) -> RunOptions:
     """Return what is given for one run. Raise UsageError for a malformed `timeout`."""
-    if options.get("answers") is not None and not options.get("mock"):
+    outputs, recording, record = options.get("outputs"), options.get("recording"), options.get("record")
+    replays = recording is not None or outputs is not None
+    if replays and record is not None:
+        raise UsageError("a run that replays a recording cannot record another one", hint="leave out one of the two")
+    if isinstance(recording, str | Path):
+        from nika_core.app.recording.recording import Recording  # only a replay waits for the import
+
+        recording = Recording.open(recording)
+    if options.get("answers") is not None and not (options.get("mock") or replays):
         raise UsageError(
             "answers are for mocked runs only",
             hint="give them with `mock` (--mock); a person answers the questions of a real run: nika answer",
@@ -128,7 +146,10 @@ def run_options(options: PlanOptions) -> RunOptions:
         max_concurrent=options.get("max_concurrent"),
         timeout=timeout_seconds(options.get("timeout")),
         fail_fast=options.get("fail_fast", False),
-        mock=options.get("mock", False),
+        mock=options.get("mock", False) or replays,
+        record=None if record is None else Path(record),
+        recording=recording,
+        outputs=outputs,
         economy=options.get("economy", False),
     )
 

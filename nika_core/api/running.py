@@ -154,6 +154,10 @@ def start(
         RefusedError: a limit, a budget or a policy refuses the run.
     """
     check_admission(prepared)
+    if prepared.options.record is not None:
+        from nika_core.app.recording.recording import check_folder  # other runs do without the import
+
+        check_folder(prepared.options.record, prepared.workflow.name)
     return Execution(
         prepared,
         _journal(prepared, journal),
@@ -240,7 +244,8 @@ def _prepared(
     """The run, where its history is kept, and who is shown its events."""
     plan_options: Any = {key: value for key, value in options.items() if key not in {"journal", "on_event"}}
     prepared = prepare(workflow, **plan_options)
-    return prepared, options.get("journal", not is_text(workflow)), _observers(options.get("on_event"))
+    journal = options.get("journal", not (is_text(workflow) or prepared.options.replays))
+    return prepared, journal, _observers(options.get("on_event"))
 
 
 def _journal(prepared: PreparedRun, wanted: bool | str | Path) -> Journal | None:

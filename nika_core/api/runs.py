@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
-from nika_core.app.results import RecordedRun, SentSignal
+from nika_core.app.results import RecordedRun, SentSignal, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
@@ -32,6 +32,22 @@ def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = Tru
             number in all as `length`.
     """
     return recorded_run(_journal(folder), run, large_outputs=large_outputs)
+
+
+def transcript(run: str, task: str | None = None, *, folder: str | Path | None = None) -> tuple[Transcript, ...]:
+    """Return the conversations of a run with models, in the order in which they began. Raise JournalError.
+
+    They are there as soon as a request is sent or a reply has come, also of a run that is under way or was killed. Runs
+    of earlier versions, and on a backend, have none.
+
+    Args:
+        run: its id, a unique beginning of it, or `last`.
+        task: only the conversations of the task of this id and of what is inside it; None: all.
+        folder: as for `get`.
+    """
+    from nika_core.app.transcripts import conversations
+
+    return conversations(_journal(folder), run, task)
 
 
 def remove(run: str, *, folder: str | Path | None = None) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from nika_core.app.prepared_run import PreparedRun
@@ -13,16 +12,21 @@ from nika_core.model.ids import definition_path
 from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import KeywordCategory, Task, Workflow
 from nika_core.plugin import ModelRequest
+from nika_core.values import replace
 
 # Seconds for one attempt, which ends when its batch is with the provider: until then it waits for others to join.
 _SENDING_TIME: Final = 24 * 3600.0
 
 
 class BatchableTasks:
-    """The tasks whose calls may go into a batch: stateless ones, of a model that has batches."""
+    """The tasks whose calls may go into a batch: stateless ones, of a model that has batches.
 
-    def __init__(self, prepared: PreparedRun) -> None:
-        self.tasks = dict(_all(prepared, ""))
+    Args:
+        tasks: them, if they were found before: a run on a backend has the same ones on all machines.
+    """
+
+    def __init__(self, prepared: PreparedRun, tasks: Mapping[str, str] | None = None) -> None:
+        self.tasks = dict(_all(prepared, "")) if tasks is None else dict(tasks)
         self.longest = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
 
     def eligible(self, call: CallScope, request: ModelRequest) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
@@ -45,6 +44,10 @@ from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
+from nika_core.values import replace
+
+if TYPE_CHECKING:
+    from nika_core.app.recording.tapes import RunTape
 
 _HERE: Final = "the run's terminal"
 
@@ -97,9 +100,19 @@ class Execution:
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
         self._answers = answers_of(prepared.options)
+        self._tape: RunTape | None = None
+        if prepared.options.replays or prepared.options.record is not None:
+            from nika_core.app.recording.tapes import tape_of  # other runs do without the import
+
+            self._tape = tape_of(prepared, lambda: self._folder, self._answers)
         self._notices: QuestionNotices | None = None
         self._policies: RunPolicies | None = None
         self.warnings: list[str] = []
+
+    @property
+    def not_recorded(self) -> tuple[str, ...]:
+        """What a run that replays a recording has asked for and the recording does not have, a message each."""
+        return () if self._tape is None else tuple(self._tape.missing)
 
     @property
     def resumable(self) -> bool:
@@ -181,6 +194,8 @@ class Execution:
                     result = replace(result, questions=open_questions(self._journal, run_id))
         finally:
             self.warnings += filter(None, [await end_processes(run_id)])
+            if self._tape is not None:
+                self.warnings += filter(None, [await asyncio.to_thread(self._tape.finish)])
             await asyncio.to_thread(self._close)
         return result
 
@@ -298,6 +313,7 @@ class Execution:
             policies=self._policies,
             batchable=self._batchable,
             answers=self._answers,
+            tape=self._tape,
         )
         signals = self._signals
         arrived = nothing_arrived if signals is None else arrived_of(signals)

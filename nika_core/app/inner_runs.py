@@ -121,6 +121,7 @@ def prepare_inner(
     workflow = with_models(
         bounds.of_workflow(inner.workflow), caller.workspace, caller.keywords, provider=caller.options.provider
     )
+    workflow = caller.options.prepared(workflow)
     inputs = _known_inputs(caller, task, workflow, known)
     workflow = replace(workflow, env={**caller.workflow.env, **workflow.env})
     prepared = replace(
@@ -240,22 +241,3 @@ def _inner_request(caller: PreparedRun, task: Task, **more: Any) -> InnerRequest
         **more,
     )
     return replace(request, bind=bind) if prepared.filled_late else request
-
-
-def all_workflows(
-    workflow: Workflow, agent: AgentBlock, agent_of: Callable[[Workflow], AgentBlock]
-) -> Iterator[tuple[Workflow, AgentBlock]]:
-    """Yield a workflow and all that are nested inside it, each once for each agent block that it uses."""
-    seen: set[tuple[int, AgentBlock]] = set()
-    todo = [(workflow, agent)]
-    while todo:
-        workflow, agent = todo.pop(0)
-        key = id(workflow), replace(agent, system_prompt=None)
-        if key in seen:
-            continue
-        seen.add(key)
-        yield workflow, agent
-        for task in workflow.tasks:
-            if (inner := task.inner) is not None:
-                block = agent if inner.inherits_agent else agent_of(inner.workflow)
-                todo.append((inner.workflow, block))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nika_core.app.results import ModelStatus, Plan, PlannedTask, ProviderStatus, RecordedRun
+from nika_core.app.results import ModelStatus, Plan, PlannedTask, ProviderStatus, RecordedRun, Transcript, Turn
 from nika_core.errors import Problem
 from nika_core.model.codec import event_json, result_json, task_json, usage_json
 from nika_core.model.events import Event
 from nika_core.model.limits import Limit
 from nika_core.model.state import RunResult, TaskResult
-from nika_core.model.usage import Usage
+from nika_core.model.text import iso_time
+from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Explanation
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Result: TypeAlias = (
     "RunResult | TaskResult | Event | Usage | Plan | RecordedRun | ProviderStatus | Limit | Explanation | Problem"
-    " | LoadedWorkflow"
+    " | LoadedWorkflow | Transcript"
 )
 
 
@@ -39,6 +40,8 @@ def to_json(value: Result) -> dict[str, Any]:
             return _plan_json(value)
         case RecordedRun():
             return dict(value.json)
+        case Transcript():
+            return _conversation_json(value)
         case ProviderStatus():
             return _provider_json(value)
         case Limit():
@@ -152,3 +155,29 @@ def _limit_json(limit: Limit) -> dict[str, Any]:
         "origin": limit.origin,
         "policy": limit.policy,
     }
+
+
+def _conversation_json(conversation: Transcript) -> dict[str, Any]:
+    """Keys without a value are left out."""
+    found: dict[str, Any] = {"task": conversation.task}
+    if conversation.within:
+        found["within"] = list(conversation.within)
+    return found | {"turns": [_turn_json(turn) for turn in conversation.turns]}
+
+
+def _turn_json(turn: Turn) -> dict[str, Any]:
+    found: dict[str, Any] = {"role": turn.role, "at": iso_time(turn.at), "text": turn.text}
+    optional: dict[str, Any] = {
+        "toolCalls": list(turn.tool_calls),
+        "files": list(turn.files),
+        "tool": turn.tool,
+        "arguments": turn.arguments,
+        "isError": turn.is_error,
+        "model": turn.model,
+        "insteadOf": list(turn.instead_of),
+        "usage": usage_json(turn.usage, exact=False) if turn.usage != NOTHING else None,
+        "durationMs": turn.duration_ms,
+        "kept": turn.kept,
+    }
+    found |= {name: value for name, value in optional.items() if value}
+    return found if turn.answered else found | {"answered": False}

@@ -17,11 +17,12 @@ from nika_core.model.state import RunResult
 _ALL = re.compile(r"\[\*\]|\.\*(?=/|$)|@\*")
 
 
-def checked_answers(answers: Mapping[str, Json], tasks: Iterable[str]) -> dict[str, Json]:
-    """Return answers by the ids of nodes, `review.3` as `review[3]`. Raise UsageError for what names no task.
+def checked_answers(answers: Mapping[str, Json], tasks: Iterable[str], what: str = "answers") -> dict[str, Json]:
+    """Return values by the ids of nodes, `review.3` as `review[3]`. Raise UsageError for what names no task.
 
     Args:
         tasks: the workflow's.
+        what: what the values are, for messages.
     """
     checked: dict[str, Json] = {}
     known = tuple(tasks)
@@ -30,7 +31,7 @@ def checked_answers(answers: Mapping[str, Json], tasks: Iterable[str]) -> dict[s
             node = _node(key)
         except ValueError:
             raise UsageError(
-                f"the answers: '{key}' is not a task of a run",
+                f"the {what}: '{key}' is not a task of a run",
                 code=codes.BAD_INPUT,
                 hint="write e.g. approve, approve[3], approve[*], review@2, review@*, sections[2]/approve",
             ) from None
@@ -38,24 +39,48 @@ def checked_answers(answers: Mapping[str, Json], tasks: Iterable[str]) -> dict[s
             near = nearest(top_task(node), known)
             hint = f"did you mean '{near}'?" if near else f"its tasks: {', '.join(known[:10])}"
             raise UsageError(
-                f"the answers: the workflow has no task '{top_task(node)}'", code=codes.BAD_INPUT, hint=hint
+                f"the {what}: the workflow has no task '{top_task(node)}'", code=codes.BAD_INPUT, hint=hint
             )
         checked[node] = answer
     return checked
+
+
+class NodeValues:
+    """Values by the ids of nodes, or by patterns of ids; knows which of them nothing asked for."""
+
+    def __init__(self, values: Mapping[str, Json]) -> None:
+        self._values = values
+        self._used: set[str] = set()
+
+    def find(self, node: str) -> tuple[str, Json] | None:
+        """Return the key and the value for a node: its own, else that of the first pattern it matches."""
+        keys = self._values
+        key = node if node in keys else next((key for key in keys if _pattern(key).fullmatch(node)), None)
+        if key is None:
+            return None
+        self._used.add(key)
+        return key, keys[key]
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The keys of the values that nothing asked for, in their order."""
+        return tuple(key for key in self._values if key not in self._used)
 
 
 class MockedAnswers:
     """Answers each question of a run, and knows which answers nothing asked for."""
 
     def __init__(self, answers: Mapping[str, Json]) -> None:
-        self._answers = answers
-        self._used: set[str] = set()
+        self._answers = NodeValues(answers)
+
+    def has(self, node: str) -> bool:
+        """Return whether there is an answer for a node."""
+        return self._answers.find(node) is not None
 
     def __call__(self, node: str, question: Question) -> Json:
         """Return the answer for a node: its own, else that of the first pattern it matches. Raise TaskError."""
-        keys = self._answers
-        key = node if node in keys else next((key for key in keys if _pattern(key).fullmatch(node)), None)
-        if key is None:
+        found = self._answers.find(node)
+        if found is None:
             example = "yes" if question.form is None else f"{{{', '.join(f'{name}: ...' for name in question.form)}}}"
             raise TaskError(
                 f"`{node}` asks “{question.message:.100}”, and there is no answer for it",
@@ -63,9 +88,9 @@ class MockedAnswers:
                 hint="nobody is asked in a mocked run or a test: "
                 f"add `{node}: {example}` to the answers (--answers FILE)",
             )
-        self._used.add(key)
+        key, answer = found
         try:
-            return check_answer(question, self._answers[key])
+            return check_answer(question, answer)
         except AnswerError as error:
             message = f"the answer for `{key}` does not fit the question of `{node}`: {error}"
             hint = "correct it in the answers (--answers FILE)"
@@ -74,7 +99,7 @@ class MockedAnswers:
     @property
     def unused(self) -> tuple[str, ...]:
         """The keys of the answers that no question took, in their order."""
-        return tuple(key for key in self._answers if key not in self._used)
+        return self._answers.unused
 
 
 def answers_of(options: RunOptions) -> MockedAnswers | None:

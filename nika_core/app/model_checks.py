@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from nika_core import codes
 from nika_core.app.file_checks import refused_files, unseen_files
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.known_models import likely_model, prices_of, unknown_model
+from nika_core.app.nested_workflows import all_workflows
 from nika_core.app.provider_options import check_options
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
@@ -26,6 +26,7 @@ from nika_core.model.project import Project
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Keyword, ModelInfo, Provider
+from nika_core.values import replace
 
 _MAX_NAMED: Final = 5  # tasks in one message
 _ABILITIES: Final = ("options", "effort", "temperature")
@@ -311,7 +312,6 @@ def check_models(
     workflow = loaded.readable
     if workflow is None:
         return loaded
-    from nika_core.app.inner_runs import all_workflows
 
     def agent_of(each: Workflow) -> AgentBlock:
         return effective_agent(each, workspace, provider=provider, model=model)

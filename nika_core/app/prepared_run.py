@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,13 +15,13 @@ from nika_core.app.inner_runs import (
     InputNotKnownError,
     KnownInputs,
     ToolBounds,
-    all_workflows,
     prepare_inner,
 )
 from nika_core.app.installed_providers import InstalledProviders
 from nika_core.app.known_models import prices_of
 from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
+from nika_core.app.nested_workflows import all_workflows
 from nika_core.app.policy_facts import PolicyFacts
 from nika_core.app.resuming import ResumedRun, check_resumable
 from nika_core.app.run_options import RunOptions
@@ -51,6 +51,7 @@ from nika_core.model.tool_rules import tool_of
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Provider, Values
 from nika_core.template import render, resolve
+from nika_core.values import replace
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 _NO_PROCESS: Final = frozenset({"host", "path", "model", "person"})  # kinds of effects
@@ -249,6 +250,11 @@ def prepare_run(
         check_resumable(resumed, workflow)
     if options.answers is not None:
         options = replace(options, answers=checked_answers(options.answers, [task.id for task in workflow.tasks]))
+    if options.outputs is not None:
+        tasks = [task.id for task in workflow.tasks]
+        options = replace(options, outputs=checked_answers(options.outputs, tasks, "outputs"))
+    if options.recording is not None:
+        options.recording.require_workflow(workflow.name)
     values, found = check_inputs(workflow, options.inputs, workspace.limits)
     problems = list(found)
 
@@ -280,7 +286,7 @@ def prepare_run(
     problems += dict.fromkeys(problem for each in models for problem in each.problems())
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
-    workflow = with_models(workflow, workspace, keywords, provider=options.provider)
+    workflow = options.prepared(with_models(workflow, workspace, keywords, provider=options.provider))
     if not any(problem.severity is Severity.ERROR for problem in problems):
         try:
             agent = resolve_system_prompt(agent, workflow, workspace, values)

@@ -133,6 +133,54 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A part of a conversation with a model. Secrets are masked.
+
+    Attributes:
+        role: who speaks: `system`, `user`, `assistant`, or `tool` for what a tool was given and gave; `restart`: the
+            conversation goes on from its first `kept` messages, without those after them.
+        at: when, in seconds since the epoch.
+        text: what is said.
+        tool_calls: the tools that the model asks for: `id`, `name` and `arguments` of each.
+        files: the names of attached files.
+        tool, arguments, is_error: of a tool's turn.
+        model, instead_of, usage, duration_ms: of a reply: which model, and the models before it that did not answer.
+        answered: False: there is no reply (yet).
+        kept: of a restart.
+    """
+
+    role: str
+    at: float
+    text: str = ""
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    files: tuple[str, ...] = ()
+    tool: str = ""
+    arguments: Json = None
+    is_error: bool = False
+    model: str = ""
+    instead_of: tuple[str, ...] = ()
+    usage: Usage = NOTHING
+    duration_ms: float | None = None
+    answered: bool = True
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A conversation of a task with models.
+
+    Attributes:
+        task: the task's id, e.g. `review[3]`.
+        within: the tools by way of which it is held, the outermost first: those of a subagent.
+        turns: in the order in which they happened.
+    """
+
+    task: str
+    within: tuple[str, ...]
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FolderTrust:
     """Whether the project file of a folder may widen what is done.
 

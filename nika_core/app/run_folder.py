@@ -50,6 +50,11 @@ class RunFolder:
             ) from error
         return str(path.absolute())
 
+    @property
+    def made(self) -> str | None:
+        """Where it is, or would be; None: nothing has asked for one that goes when the run has ended."""
+        return None if self._path is None else str(self._path.absolute())
+
     def close(self) -> None:
         """Remove it, if no history keeps it."""
         if self._temporary is not None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from nika_core.values import dataclass, field
+from nika_core.model.workflow import Workflow
+from nika_core.values import dataclass, field, replace
+
+if TYPE_CHECKING:
+    from nika_core.app.recording.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +20,9 @@ class RunOptions:
     Attributes:
         timeout: seconds for the whole run; None: no bound.
         answers: to questions, by task, for a mocked run.
+        record: the folder in which what steps and models are given and give is recorded.
+        recording: what they gave, in place of asking them; the run is a mocked one.
+        outputs: what tasks give, by task, in place of doing them; the run is a mocked one.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -26,3 +34,21 @@ class RunOptions:
     mock: bool = False
     economy: bool = False
     answers: Mapping[str, Any] | None = None
+    record: Path | None = None
+    recording: Recording | None = None
+    outputs: Mapping[str, Any] | None = None
+
+    def prepared(self, workflow: Workflow) -> Workflow:
+        """Return a workflow as it is run: what replays a recording waits between no two rounds."""
+        if not self.replays:
+            return workflow
+        tasks = tuple(
+            replace(task, repeat=replace(task.repeat, every=0.0)) if task.repeat is not None else task
+            for task in workflow.tasks
+        )
+        return replace(workflow, tasks=tasks)
+
+    @property
+    def replays(self) -> bool:
+        """Whether something stands in for what tasks do."""
+        return self.recording is not None or self.outputs is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from nika_core.app.attached_paths import with_files
 from nika_core.app.batchable_tasks import BatchableTasks
@@ -33,6 +34,9 @@ from nika_core.registry import Kind
 from nika_core.template import render_payload, resolve, resolve_early
 from nika_core.values import replace
 
+if TYPE_CHECKING:
+    from nika_core.app.recording.tapes import RunTape
+
 
 def run_services(
     prepared: PreparedRun,
@@ -42,7 +46,9 @@ def run_services(
     notice: Callable[..., None],
     policies: RunPolicies | None = None,
     batchable: BatchableTasks | None = None,
+    detached: bool = False,
     answers: Callable[[str, Question], Json] | None = None,
+    tape: RunTape | None = None,
 ) -> Services:
     """Return the services of a run that keeps no history; who keeps one replaces what has to do with it.
 
@@ -50,7 +56,9 @@ def run_services(
         folder: that of the run, for `${run.folder}`.
         notice: tells the user something.
         batchable: the tasks that may wait for a batch; None: none does.
+        detached: a task whose batch is not done is done again later, perhaps on another machine.
         answers: the answers to questions, in place of people.
+        tape: records the run, or replays a recording.
     """
     workspace = prepared.workspace
     catalog, limits = workspace.registry, prepared.limits
@@ -62,7 +70,8 @@ def run_services(
 
     @cache
     def step(word: str) -> Step:
-        if prepared.options.mock and not catalog.keyword(word).only_asks:
+        keyword = catalog.keyword(word)
+        if prepared.options.mock and not (keyword.only_asks or (prepared.options.replays and keyword.in_place)):
             return MockStep(catalog.facets(word), wanted)
         return catalog.new_step(word)
 
@@ -86,7 +95,9 @@ def run_services(
         keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
         payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
         payload = with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
-        return payload if prepared.options.mock else with_files(payload, task, keyword, folder.path)
+        if prepared.options.mock and prepared.options.recording is None:
+            return payload  # no file is looked at
+        return with_files(payload, task, keyword, folder.path)
 
     caller = ResilientCaller(
         prepared.directory,
@@ -95,7 +106,9 @@ def run_services(
         policies=policies,
         clock=workspace.clock,
         breaker=BreakerSettings.of(limits),
-        batch_policy=None if batchable is None else BatchPolicy(batchable.eligible, patience=batchable.longest),
+        batch_policy=None
+        if batchable is None
+        else BatchPolicy(batchable.eligible, patience=batchable.longest, detached=detached),
         models=workspace.project.models,
         labels=prepared.masker.json(dict(workspace.project.labels)),
         governor=governor_of(workspace, notice),
@@ -109,7 +122,7 @@ def run_services(
         depends_on=partial(depends_on, catalog),
         settings=workspace.settings,
         distribution=lambda word: catalog.record(Kind.KEYWORD, word).distribution,
-        caller=caller,
+        caller=caller if tape is None else tape.on(caller),
         call_cache=InMemoryCallCache(),
         mask=prepared.masker.text,
         mask_stream=prepared.masker.stream,
@@ -118,7 +131,12 @@ def run_services(
         policies=policies,
         attend=caller.attend,
         clock=workspace.clock,
-        random=random.random,
+        random=_nothing if tape is not None and tape.replays else random.random,
         answer=answers,
         late=late_values(prepared, notice),
+        tape=tape,
     )
+
+
+def _nothing() -> float:
+    return 0.0  # a replay waits for no retry

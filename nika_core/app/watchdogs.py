@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -23,7 +22,6 @@ _LONGEST_TIMER: Final = 1e8  # seconds, three years: systems refuse what does no
 FACET_SECONDS: Final = 10.0  # that a plugin may take for what has to be quick
 STILL: Final = 2.0  # seconds after which a callback of the event loop that has not returned is reported
 _BEAT: Final = 0.25
-_CALLBACK: Final = asyncio.Handle._run.__code__  # each call of a callback has a frame of this code of its own
 _STEPS: Final = "nika_core.engine.task.abandonable"  # where a step is called; by name: most commands never import it
 
 
@@ -165,14 +163,17 @@ class StallDetector:
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
+        from asyncio import Handle  # which is imported where there is an event loop, but by no mere check
+
         self._now = now
+        self._frames_of = Handle._run.__code__  # each call of a callback has a frame of this code of its own
         self._callback: FrameType | None = None  # kept, so that no later frame can be at its address
         self._since = 0.0
         self._reported = False
 
     def seconds(self, frame: FrameType | None) -> float | None:
         """Return for how long the callback has been running, if that is too long, and once for each callback."""
-        while frame is not None and frame.f_code is not _CALLBACK:
+        while frame is not None and frame.f_code is not self._frames_of:
             frame = frame.f_back
         now = self._now()
         if frame is not self._callback:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from nika_core.app.project_trust import ProjectTrust
 from nika_core.app.watchdogs import FACET_SECONDS, facet_timeout
 from nika_core.document import LoadedWorkflow, check_settings, graph_of, load_project, load_workflow
 from nika_core.errors import NikaError, PluginError, Problem, ProblemsError, RefusedError, Severity, UsageError
-from nika_core.journal import Journal
 from nika_core.model.asked_tools import tools_asked
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.files import is_folder
@@ -38,8 +36,10 @@ from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, scan
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
 from nika_core.registry.settings_keys import has_settings
+from nika_core.values import replace
 
 if TYPE_CHECKING:
+    from nika_core.journal import Journal
     from nika_core.registry.guarded_policy import GuardedPolicy
 
 
@@ -369,6 +369,8 @@ class Workspace:
         if folder is None:
             here = Path.cwd()
             folder = here if workflow is not None and workflow.absolute().is_relative_to(here) else self.start
+        from nika_core.journal import Journal  # and SQLite with it, which a mere check does not need
+
         return Journal.open(folder)
 
     @cached_property

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from nika_core.cli.console import coloured, plain, print_message, style
+from nika_core.cli.console import coloured, json_text, plain, print_message, style
 from nika_core.cli.group_progress import GroupProgress, Groups
+from nika_core.model.bounded import shorten
 from nika_core.model.codec import usage_json
 from nika_core.model.events import LIVE, Event, EventKind
 from nika_core.model.ids import definition_path
@@ -16,6 +17,7 @@ from nika_core.model.usage import money_text, tokens_text
 from nika_core.model.workflow import Workflow
 
 ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED})
+_SHOWN: Final = 300  # characters of what a tool was given, and of what it gave
 _NOTICES: Final = frozenset({EventKind.DECISION, EventKind.NOTICE, EventKind.CONTEXT_SUMMARIZED})
 
 
@@ -115,7 +117,8 @@ class ProgressLines:
                 return self._line(self._style("○", "dim"), event, self._style(f"skipped ({data.get('reason')})", "dim"))
             case EventKind.TOOL_CALLED:
                 failed = self._style(" failed", "red") if data.get("isError") else ""
-                return self._line(self._style("·", "dim"), event, f"tool {plain(str(data.get('tool')))}{failed}")
+                text = f"tool {plain(str(data.get('tool')))}{failed}"
+                return self._line(self._style("·", "dim"), event, text + (tool_text(data) if self._verbose else ""))
             case kind if kind in _NOTICES:
                 message = data.get("message") or " ".join(f"{key}={value}" for key, value in data.items())
                 return self._line(self._style("!", "yellow"), event, plain(str(message)))
@@ -164,6 +167,14 @@ class ProgressLines:
         if hint and error.get("hint"):
             text += f"\n    {self._style('hint', 'cyan')}: {plain(str(error['hint']))}"
         return text
+
+
+def tool_text(data: Mapping[str, Any]) -> str:
+    """Return what a tool was given and gave, in short and on lines of their own."""
+    given = json_text(data["arguments"]) if "arguments" in data else ""
+    gave = plain(str(data.get("content", data.get("message", ""))))
+    parts = [(name, " ".join(text.split())) for name, text in (("given", given), ("gave", gave))]
+    return "".join(f"\n    {name} {shorten(text, _SHOWN)}" for name, text in parts if text)
 
 
 def _uncoloured(text: str, *names: str) -> str:

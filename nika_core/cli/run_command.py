@@ -61,6 +61,10 @@ def run_command(
     economy: Annotated[
         bool, typer.Option("--economy", help="Send single calls (`llm`) through the provider's batch API.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="DIR", help="Keep what tasks and models are given and give, for tests."),
+    ] = None,
     on: OnOption = None,
     shared: SharedOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
@@ -89,11 +93,14 @@ def run_command(
                 mock=mock,
                 answers=given_answers,
                 economy=economy,
+                record=record,
                 elsewhere=url is not None,
             )
             print_new_warnings(prepared.warnings, loaded)
 
         if url is not None:
+            if record is not None:
+                raise UsageError("--record is for runs in this process", hint="leave out --on, or --record")
             from nika_core.cli.remote_run import submit_run
 
             sys.exit(submit_run(prepared, url, shared, format_.value, verbose))

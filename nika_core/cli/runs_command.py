@@ -124,18 +124,46 @@ def show(
     run: RunArgument = LAST,
     format_: FormatOption = Format.PRETTY,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Outputs in full.")] = False,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="What models were asked and answered, in place of the tasks.")
+    ] = False,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="With --transcript: of this task and what is inside it."),
+    ] = None,
     on: OnOption = None,
     shared: SharedOption = None,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
+    if task is not None and not transcript:
+        raise UsageError("--task goes with --transcript only", hint="nika runs show RUN --transcript --task TASK")
     if on is not None:
+        if transcript:
+            raise UsageError("the history of a run on a backend has no transcript", hint="leave out --transcript")
         _remote(on, shared).show(run, format_)
+        return
+    if transcript:
+        _show_transcript(run, task, format_, verbose)
         return
     found = nika.to_json(nika.runs.get(run, large_outputs=verbose or format_ is Format.JSON))
     if format_ is Format.JSON:
         print_json(found)
         return
     print_lines(_run_lines(found, verbose))
+
+
+def _show_transcript(run: str, task: str | None, format_: Format, verbose: bool) -> None:
+    from nika_core.cli.transcript import conversation_lines
+
+    about = nika.runs.get(run, large_outputs=False)
+    found = nika.runs.transcript(about.run_id, task)
+    if format_ is Format.JSON:
+        print_json({"runId": about.run_id, "conversations": [nika.to_json(each) for each in found]})
+        return
+    if not found:
+        what = f"'{plain(task)}'" if task is not None else "this run"
+        print_message(f"no conversation of {what} with a model is in the history of {about.run_id}")
+    print_lines(conversation_lines(found, verbose, running=about.status == "running"))
 
 
 def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:

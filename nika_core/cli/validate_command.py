@@ -68,13 +68,13 @@ def validate_command(
 
 def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
     """Yield each file with its report; a broken project file once, in place of its workflows."""
+    broken: set[Path] = set()
+    opened: dict[Path, nika.Workspace] = {}
     try:
-        files = find_files(paths)
+        files = find_files(paths, opened)
     except NikaError as error:
         yield _project_file(error)
         return
-    broken: set[Path] = set()
-    opened: dict[Path, nika.Workspace] = {}
     for path in files:
         try:
             _require_inside(path, paths)
@@ -104,18 +104,21 @@ def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
 
 
 def _workspace_of(path: Path, opened: dict[Path, nika.Workspace]) -> nika.Workspace:
-    """Return the project of a file. Each is opened once, and its plugins are looked for once: that takes far longer
-    than checking a file.
+    """Return the project of a file or folder. Each is opened once, and its plugins are looked for once: that takes far
+    longer than checking a file.
     """
-    folder = path.absolute().parent
+    folder = path.absolute() if is_folder(path) else path.absolute().parent
     if folder not in opened:
         workspace = open_command_workspace(path)
         opened[folder] = opened.setdefault(workspace.project_folder, workspace)
     return opened[folder]
 
 
-def find_files(paths: list[Path]) -> list[Path]:
-    """Return the workflow files of these files and folders. Raise UsageError, or RefusedError if there are too many."""
+def find_files(paths: list[Path], opened: dict[Path, nika.Workspace]) -> list[Path]:
+    """Return the workflow files of these files and folders, as many as the project of the first allows.
+
+    Raises UsageError, or RefusedError if there are too many.
+    """
     found: dict[Path, Path] = {}
     for path in paths:
         if is_folder(path):
@@ -130,7 +133,7 @@ def find_files(paths: list[Path]) -> list[Path]:
             inside = [path]  # a missing one is reported like any other bad file
         for file in inside:
             found.setdefault(Path(os.path.realpath(file.parent), file.name), file)  # once, however often it is named
-    most = open_command_workspace(paths[0]).limits.bounds.get(LimitKind.FILES)
+    most = _workspace_of(paths[0], opened).limits.bounds.get(LimitKind.FILES)
     if most is not None and len(found) > most.value:
         raise RefusedError(
             codes.COUNT_LIMIT,

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +24,7 @@ from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
 from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import RUN_SHIFT, Store
+from nika_core.journal.texts import TEXTS, Name
 from nika_core.journal.values import (
     DAMAGED,
     INTERRUPTED,
@@ -35,15 +35,19 @@ from nika_core.journal.values import (
     RunSummary,
     new_run_id,
 )
+from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.journal.writer import JournalWriter
 
-# Without their documents, which may be large.
 _ALL_RUNS: Final = "SELECT id, workflow, started, ended, status, info, summary FROM runs ORDER BY number DESC"
 _ONE_RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob, tasks"
     " FROM runs WHERE id = ?"
+)
+_MEMO: Final = "SELECT key, call, value, blob FROM memo WHERE run = ? AND key > ?"
+_KEPT: Final = (
+    "SELECT value, blob FROM memo WHERE run = (SELECT number FROM runs WHERE id = ?) AND key = ? AND call = ?"
 )
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LAST: Final = "last"
@@ -217,7 +221,7 @@ class Journal:
             output = (cache(self._store.values.lazy) if lazy else read) if large else None
             events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, output)]
             position = segments[-1][0] & _SPAN if segments else 0
-            kept = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+            kept = connection.execute(_MEMO, (number, TEXTS))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
             told = decode(row[5])
             document = joined(document, blob, self._blobs)
@@ -233,6 +237,15 @@ class Journal:
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
         return Recorded(self._summary(row), info, document_hash, tuple(with_outputs(events)), whole, position)
+
+    def kept(self, run_id: str, names: Iterable[Name]) -> dict[Name, Any]:
+        """Return the entries of a run's memo that have these names, without those that are lost."""
+        found: dict[Name, Any] = {}
+        with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
+            for name in dict.fromkeys(names):
+                for value, blob in connection.execute(_KEPT, (run_id, *name)):
+                    found[name] = joined(value, blob, self._blobs)
+        return {name: value for name, value in found.items() if not (isinstance(value, dict) and LOST in value)}
 
     # ---- inside
 
@@ -352,7 +365,7 @@ def _reopen(
         )
     last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
     position = (last.fetchone()[0] or 0) & _SPAN
-    found = connection.execute("SELECT key, call, value, blob FROM memo WHERE run = ?", (number,))
+    found = connection.execute(_MEMO, (number, TEXTS))
     memo = {(key, call): (value, blob) for key, call, value, blob in found}
     return number, position, memo, _unused(connection, [document] if document else [])
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nika_core.journal.blobs import Blobs
+from nika_core.journal.conversation_texts import ConversationTexts
 from nika_core.journal.earlier_ends import EarlierEnds
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
@@ -56,6 +57,7 @@ class RunRecorder:
         self._stored = memo
         self._kept: dict[tuple[str, str], Json | LargeValue] = {}
         self._mask = mask
+        self._texts = ConversationTexts(number)
         self._inbox = SignalInbox(store, number, self._append)
         self.position = position  # of the last event that was there before
         self._earlier: EarlierEnds | None = None  # of a run that is resumed
@@ -75,8 +77,9 @@ class RunRecorder:
                 new = event if self._earlier is None else self._earlier.new_in(event)
                 if new is None:
                     continue
+                short, texts = self._texts.taken_out(new)
                 self._next += 1
-                entries.append((self._next, new))
+                entries += (*texts, (self._next, short))
                 if event.task is None:
                     entries.extend(self._of_the_run(event))
                 elif event.kind is EventKind.SIGNAL_RECEIVED:
@@ -105,6 +108,7 @@ class RunRecorder:
         kept = self._kept.get((key, call))
         if kept is None and (stored := self._stored.get((key, call))) is not None:
             kept = self._read(stored)
+            self._texts.know(key, call, kept)
         return value_of(kept)  # type: ignore[no-any-return]  # replies are JSON
 
     def kept_before(self) -> dict[tuple[str, str], Json]:
@@ -115,6 +119,7 @@ class RunRecorder:
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""
         kept = self._kept[key, call] = LargeValue(value) if size_if_large(value) else value
+        self._texts.know(key, call, value)
         self._append([MemoEntry(self._number, key, call, kept, self._mask)])
 
     def _read(self, stored: _Stored) -> Any:

@@ -25,8 +25,9 @@ class EventKind(StrEnum):
     TASK_FAILED = "task.failed"
     TASK_SKIPPED = "task.skipped"
     TASK_REUSED = "task.reused"  # resume: taken over from the earlier run; data: reason
-    MODEL_CALLED = "model.called"  # data: model, usage
-    TOOL_CALLED = "tool.called"  # data: tool, arguments, isError
+    MODEL_ASKED = "model.asked"  # data: call; what is new: system, messages; after, kept: what went before; within
+    MODEL_CALLED = "model.called"  # it has answered; data: call, model, usage, reply
+    TOOL_CALLED = "tool.called"  # data: tool, arguments, isError, content
     DECISION = "agent.decision"  # agentic mode; data: action, task, reason
     CONTEXT_SUMMARIZED = "context.summarized"
     NOTICE = "notice"  # something the user should know; data: message

@@ -6,7 +6,6 @@ other for ever, since Python gives way: one of them then sees a module that is o
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import threading
 from typing import Any, Final
@@ -22,4 +21,6 @@ def import_alone(name: str) -> Any:
 
 async def import_in_thread(name: str) -> Any:
     """Import a module in a thread: SDKs take up to two seconds, during which the event loop must not block."""
+    import asyncio  # who awaits this has it; who describes a plugin may not
+
     return await asyncio.to_thread(import_alone, name)

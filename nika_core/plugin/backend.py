@@ -172,6 +172,7 @@ class TaskRunner(Protocol):
         attempt: int = 1,
         state: Json = None,
         keep: Callable[[Json], None] | None = None,
+        settle: Callable[[], Awaitable[None]] | None = None,
         max_bytes: int | None = None,
     ) -> WorkEnd:
         """Make one attempt. Raise nothing, whatever the task does.
@@ -184,6 +185,8 @@ class TaskRunner(Protocol):
             state: what the attempt before this one has kept last, on whichever machine; None: it has kept nothing.
             keep: called with a new state whenever it changes. A state that the next attempt is not given is lost, with
                 its worker: what was paid meanwhile is then charged at its worst.
+            settle: awaited before something is done that must not be done twice, such as sending a batch; returns when
+                the state that was kept last is durable. None: nobody can say; it may be done twice if the worker dies.
             max_bytes: what the report may have as JSON; a task whose output makes it larger fails. None: anything.
         """
         ...

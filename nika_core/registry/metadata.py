@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 DISTRIBUTION_INFO: Final = (".dist-info", ".egg-info")
 _USUAL_FINDERS: Final = ("importlib_metadata", "importlib.metadata")
-_MAX_CHARACTERS: Final = 1 << 26  # of one file of metadata; RECORD of a large distribution has some millions
+_MAX_BYTES: Final = 1 << 26  # of one file of metadata; RECORD of a large distribution has some millions
 
 
 class Point(NamedTuple):
@@ -68,13 +68,14 @@ class Folder:
         """
         path = f"{self._path}/{filename}"
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape", opener=_open) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            with open(path, "rb", buffering=0, opener=_open) as file:  # a start reads hundreds of them
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
                     return None
-                text = file.read(_MAX_CHARACTERS + 1)
+                text = file.read(status.st_size).decode("utf-8", "surrogateescape")
         except OSError:
             return None
-        return text if len(text) <= _MAX_CHARACTERS else None
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
     @property
     def folder(self) -> str:
@@ -84,19 +85,7 @@ class Folder:
     @property
     def entry_points(self) -> list[Point]:
         """Return all lines of entry_points.txt. Raises ValueError for an invalid one."""
-        found: list[Point] = []
-        group = None
-        for line in map(str.strip, (self.read_text("entry_points.txt") or "").splitlines()):
-            if not line or line.startswith("#"):
-                continue
-            if line.startswith("[") and line.endswith("]"):
-                group = line.strip("[]")
-            elif group is not None:
-                name, equals, value = line.partition("=")
-                if not equals:
-                    raise ValueError(line)
-                found.append(Point(name.strip(), value.strip(), group))
-        return found
+        return _points(self.read_text("entry_points.txt") or "")
 
     @property
     def name(self) -> str:
@@ -112,15 +101,31 @@ class Folder:
         return header(self.read_text("METADATA") or self.read_text("PKG-INFO") or "", wanted)
 
 
+def _points(text: str) -> list[Point]:
+    found: list[Point] = []
+    group = None
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            group = line.strip("[]")
+        elif group is not None:
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise ValueError(line)
+            found.append(Point(name.strip(), value.strip(), group))
+    return found
+
+
 def _open(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would block
 
 
 def header(text: str, wanted: str) -> str:
     """A line of METADATA. Raises KeyError."""
-    for line in text.splitlines():
+    for line in text.partition("\n\n")[0].splitlines():  # what follows is the description
         name, colon, value = line.partition(":")
-        if not line or not colon:  # what follows is the description
+        if not line or not colon:
             break
         if name.lower() == wanted:
             return value.strip()
@@ -167,7 +172,8 @@ def _all_offers(groups: Collection[str], distributions: Iterable[Distribution]) 
             text = distribution.read_text("entry_points.txt")
             if not text or not any(group in text for group in groups):
                 continue
-            points = [point for point in distribution.entry_points if point.group in groups]
+            listed = _points(text) if isinstance(distribution, Folder) else distribution.entry_points
+            points: list[EntryPoint] = [point for point in listed if point.group in groups]
             _require_utf8(text, "entry_points.txt")
             if points:
                 name, version = _name_and_version(distribution)
@@ -185,6 +191,8 @@ def _name_and_version(distribution: Distribution) -> tuple[str, str]:
         raise ValueError("it has no METADATA, or none that can be read")
     _require_utf8(text, "METADATA")
     try:
+        if isinstance(distribution, Folder):
+            return header(text, "name"), header(text, "version")
         return distribution.name, distribution.version
     except KeyError as error:
         raise ValueError(f"its METADATA has no {str(error.args[0]).title()}") from None

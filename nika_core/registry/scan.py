@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from nika_core.registry.kinds import BY_GROUP, Kind
@@ -39,10 +39,12 @@ class PluginRecord:
         return f"{self.distribution} {self.version}"
 
 
-def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRecord, ...]:
-    """Return all plugins of all installed distributions, sorted."""
+def scan(
+    distributions: Iterable[Distribution] | None = None, groups: Collection[str] = BY_GROUP
+) -> tuple[PluginRecord, ...]:
+    """Return all plugins of all installed distributions, sorted; or those of some groups of entry points."""
     found: list[PluginRecord] = []
-    for offer in offers_in(BY_GROUP, installed() if distributions is None else distributions):
+    for offer in offers_in(groups, installed() if distributions is None else distributions):
         for point in offer.points:
             module = point.value.partition("[")[0].strip()  # what follows are extras, which pip installs
             kind = BY_GROUP[point.group]

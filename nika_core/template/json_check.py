@@ -5,7 +5,6 @@ The one place for it: an agent asks its model again by the same rules by which t
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import re
@@ -48,6 +47,8 @@ async def import_validator() -> None:
     # A module in `sys.modules` may be half imported, and a thread that enters a package by one of its modules may meet
     # another thread that is importing the package. So check for the last name that the package itself defines.
     if not hasattr(sys.modules.get("jsonschema"), "Draft202012Validator"):
+        import asyncio
+
         await asyncio.to_thread(importlib.import_module, "jsonschema")
 
 

@@ -69,6 +69,18 @@ def test_a_work_is_bounded_by_the_workflow_that_it_is_inside_of() -> None:
     assert allowances.bounded([inside])
 
 
+def test_works_that_start_together_have_equal_allowances() -> None:
+    allowances = Allowances(LIMITS)
+
+    for number in range(100):
+        allowances.ask(f"many[{number}]#1")
+    granted = [allowance for _, allowance in allowances.grants()]
+
+    early = granted[:-4]  # what is left for the last ones is divided as if there were more
+    assert {allowance["tokens"] for allowance in early} == {10}
+    assert {round(Decimal(allowance["usd"]), 6) for allowance in early} == {Decimal("0.1")}
+
+
 def test_what_nobody_knows_of_counts_as_spent() -> None:
     allowances = Allowances(LIMITS)
 
@@ -80,3 +92,23 @@ def test_what_nobody_knows_of_counts_as_spent() -> None:
 
     assert last["final"]
     assert Decimal(last["usd"]) == 0
+
+
+def test_what_is_held_for_a_work_is_nobody_elses_and_outlives_a_snapshot() -> None:
+    allowances = Allowances(LIMITS)
+    allowances.ask("batch", needs={"usd": "6", "tokens": 600})
+    allowances.grants()
+
+    allowances.hold("batch", {"usd": "1", "tokens": 100}, {"usd": "4", "tokens": 400})
+    allowances.ask("other", needs={"usd": "5.5", "tokens": 10})
+    waits = allowances.grants()
+    again = Allowances(LIMITS)
+    again.restore(allowances.snapshot())
+    held = again.again("batch")
+    again.settle("batch", {"usd": "0", "tokens": 0})
+    again.ask("other", needs={"usd": "9", "tokens": 900})
+
+    assert waits == []
+    assert held is not None
+    assert (held["usd"], held["tokens"]) == ("4", 400)
+    assert [name for name, _ in again.grants()] == ["other"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Mapping
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,45 @@ def test_only_variables_that_the_files_name_travel(folder: Path) -> None:
     assert definition["environ"] == {"GREETING": "hello", "NIKA_MAX_TASKS": "5", "NIKA_TRUST": "0"}
 
 
-def test_batches_are_refused(folder: Path) -> None:
-    with pytest.raises(UsageError, match="--economy works on one machine only"):
-        definition_of(folder, "tasks:\n  - id: one\n    shell: echo 1\n", economy=True)
+@pytest.mark.parametrize("made_again", [False, True])
+async def test_a_batch_that_is_not_done_is_asked_for_again_by_one_work_for_all(
+    folder: Path, *, made_again: bool
+) -> None:
+    script = folder / "script.json"
+    reply = {"text": "fine", "usage": {"inputTokens": 10, "outputTokens": 5}, "times": 2}
+    script.write_text(json.dumps({"replies": [reply], "batch": {"polls": 4}}))
+    text = "agent: {model: mock, maxTokens: 50}\ntasks:\n  - {id: a, llm: one}\n  - {id: b, llm: two}\n"
+    definition = definition_of(folder, text, {"NIKA_MOCK_SCRIPT": str(script)}, economy=True)
+
+    result = await run_to_end(kernel_of(folder), definition, made_again=made_again)
+
+    assert [task["output"] for task in result["tasks"]] == ["fine", "fine"]
+    assert nika.to_json(nika.backends.result(result))["usage"]["totalTokens"] == 30
+
+
+async def test_what_a_batch_may_take_stays_out_of_the_budget_until_it_is_done(folder: Path) -> None:
+    script = folder / "script.json"
+    script.write_text(json.dumps({"replies": [{"text": "fine", "times": 2}], "batch": {"polls": 1}}))
+    text = "agent: {model: mock, maxTokens: 50, maxBudgetUsd: 1}\ntasks:\n  - {id: a, llm: one}\n"
+    (folder / "nika.yaml").write_text("prices: {mock: {inputPerMillion: 1000, outputPerMillion: 2000}}\n")
+    definition = definition_of(folder, text, {"NIKA_MOCK_SCRIPT": str(script), "NIKA_TRUST": "1"}, economy=True)
+    kernel = kernel_of(folder)
+    driver, runner = kernel.driver(definition, lambda: 1000.0), kernel.runner(definition)
+    [first] = driver.start()
+    assert isinstance(first, StartWork)
+
+    sent = await runner.run(first.work)
+    [pause] = driver.ended(first.id, sent.report)
+    assert isinstance(pause, SetTimer)
+    [again] = driver.timer_fired(pause.id)
+    assert isinstance(again, StartWork)
+    done = await runner.run(again.work)
+    [end] = driver.ended(again.id, done.report)
+    await runner.close()
+
+    held = {name: Decimal(sent.report["held"][name]) for name in ("usd", "tokens")}
+    assert held["usd"] > Decimal("0.05")  # half the price of 50 tokens, and the prompt
+    assert Decimal(again.work["allowance"]["usd"]) == held["usd"]
+    assert done.report["held"] == {"usd": "0", "tokens": 0}
+    assert isinstance(end, EndRun)
+    assert end.result["status"] == "succeeded"

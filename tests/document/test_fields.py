@@ -164,6 +164,12 @@ def test_a_default_is_what_the_validator_returns(validator: Validator, default: 
     assert read({}, Keyword(name="w", summary="", primary="text", payload=payload, step="x:Y"))[0] == {"it": default}
 
 
+@pytest.mark.parametrize("validator", [PositiveInt(), Templated(PositiveInt()), Int(), Enum(["a"])])
+def test_a_default_that_may_not_be_written_there_is_refused_with_its_key(validator: Validator) -> None:
+    with pytest.raises(ValueError, match="the default of `it` is refused by its own validator"):
+        compile_schema(Map({"it": field(validator, default="x")}))
+
+
 def test_documentation_reaches_editors_at_every_depth() -> None:
     schema = schema_of(Map({"outer": field(Map({"inner": field(Templated(Int()), "Inside.")}), "Outside.")}))
     outer = schema["properties"]["outer"]
@@ -203,6 +209,8 @@ ALIKE: list[tuple[Validator, Callable[[], Any], list[Any]]] = [
         lambda: strictyaml.EmptyDict() | strictyaml.MapPattern(strictyaml.Str(), strictyaml.Int()),
         ["", {"a": "1"}, {"a": "x"}],
     ),
+    (EmptyDict(), strictyaml.EmptyDict, ["", "x", ["a"], {"a": "b"}]),
+    (EmptyList(), strictyaml.EmptyList, ["", "x", []]),
     (EmptyList() | Seq(Str()), lambda: strictyaml.EmptyList() | strictyaml.Seq(strictyaml.Str()), ["", ["a"]]),
     (
         MapPattern(Str(), Str(), maximum_keys=1),

@@ -167,6 +167,18 @@ async def test_an_attempt_has_the_tasks_time_else_the_limits_else_the_keywords(l
     assert result.duration == seconds
 
 
+async def test_what_a_step_says_when_its_time_is_over_is_in_the_failure(lab):
+    async def step(payload, context):
+        try:
+            await slow(payload, context)
+        except asyncio.CancelledError as error:
+            raise TaskError("the other side has said nothing but 'hello'") from error
+
+    result = await one(lab, step, task=lab.task("a", timeout=2.0), limits=lab.limits(attempts=1))
+    assert result.failure.category is Category.TIMEOUT
+    assert result.failure.message == "`work` did not end within 2 s (the other side has said nothing but 'hello')"
+
+
 async def test_each_attempt_has_its_own_time(lab):
     async def step(payload, context):
         if context.attempt < 3:

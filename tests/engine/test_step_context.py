@@ -220,7 +220,8 @@ async def test_a_tool_call_is_told_as_an_event(lab):
     await use(lab, echo, {"x": 1}, seen)
     (event,) = [event for event in seen if event.kind is EventKind.TOOL_CALLED]
     assert event.task == "a"
-    assert event.data == {"tool": "hand::left", "arguments": {"x": 1}, "isError": False, "durationMs": 0}
+    given = {"tool": "hand::left", "arguments": {"x": 1}, "isError": False, "durationMs": 0}
+    assert event.data == given | {"content": '{"given":{"x":1}}'}
 
 
 async def test_a_tools_result_is_bounded(lab):

@@ -16,7 +16,7 @@ from nika_core.model.json import JsonObject
 from nika_core.values import dataclass
 
 _USD: Final = ""  # the account of the whole run
-_SHARE: Final = 4  # of what is left, one part for a work that has not said what it needs
+_SHARE: Final = 4  # of what is left, at most one part for a work that has not said what it needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Allowances:
             self._usd[_USD] = Decimal(bounds.run_cost.value)
         self._tokens = None if bounds.run_tokens is None else int(bounds.run_tokens.value)
         self._out: dict[str, tuple[tuple[str, ...], Decimal, int]] = {}
+        self._held: set[str] = set()  # of those that are out, what is held for works that go on later
         self._wishes: list[_Wish] = []
 
     def ask(self, id_: str, budgets: Sequence[InnerBudget] = (), needs: JsonObject | None = None) -> None:
@@ -78,12 +79,37 @@ class Allowances:
         if id_ not in self._out:
             return
         accounts, usd, tokens = self._out.pop(id_)
+        self._held.discard(id_)
         if spent is None:
             return
         for name in accounts:
             self._usd[name] += usd - Decimal(spent["usd"])
         if self._tokens is not None:
             self._tokens += tokens - int(spent["tokens"])
+
+    def hold(self, id_: str, spent: JsonObject, held: JsonObject) -> None:
+        """Take back what is left of an allowance, but for what its calls hold, whose end is not known yet.
+
+        Args:
+            spent: what the work took, or may have taken.
+            held: what the work needs again when it goes on.
+        """
+        if id_ not in self._out:
+            return
+        accounts, _, _ = self._out[id_]
+        usd, tokens = Decimal(held["usd"]), int(held["tokens"])
+        taken = {"usd": str(Decimal(spent["usd"]) + usd), "tokens": int(spent["tokens"]) + tokens}
+        self.settle(id_, taken)
+        self._out[id_] = (accounts, usd, tokens)
+        self._held.add(id_)
+
+    def again(self, id_: str) -> JsonObject | None:
+        """Return what is held for a work as its allowance; None: nothing is."""
+        if id_ not in self._held:
+            return None
+        self._held.remove(id_)
+        accounts, usd, tokens = self._out[id_]
+        return self._written(_Wish(id_, accounts, usd, tokens), usd, tokens, final=False)
 
     def _allowance(self, wish: _Wish) -> JsonObject | None:
         usd = min((self._usd[name] for name in wish.accounts), default=Decimal(0))
@@ -96,7 +122,8 @@ class Allowances:
             assert wish.tokens is not None
             usd, tokens = wish.usd, wish.tokens
         elif wish.usd is None and (usd > 0 or not wish.accounts) and (tokens > 0 or self._tokens is None):
-            usd, tokens = usd / _SHARE, tokens // _SHARE
+            share = max(_SHARE, len(self._wishes))  # in a long list all have the same, which mostly is enough
+            usd, tokens = usd / share, tokens // share
         elif self._out:
             return None  # it may be given back
         else:
@@ -125,13 +152,21 @@ class Allowances:
     def snapshot(self) -> JsonObject:
         """Return its state as JSON, as if what is out had never been taken: its works are started again."""
         usd, tokens = dict(self._usd), self._tokens
-        for accounts, amount, count in self._out.values():
+        for accounts, amount, count in (out for id_, out in self._out.items() if id_ not in self._held):
             for name in accounts:
                 usd[name] += amount
             tokens = None if tokens is None else tokens + count
-        return {"usd": {name: str(amount) for name, amount in usd.items()}, "tokens": tokens}
+        held = {id_: [list(names), str(amount), count] for id_, (names, amount, count) in self._out.items()}
+        return {
+            "usd": {name: str(amount) for name, amount in usd.items()},
+            "tokens": tokens,
+            "held": {id_: held[id_] for id_ in sorted(self._held)},
+        }
 
     def restore(self, data: Any) -> None:
         """Take over what `snapshot` returned."""
         self._usd = {name: Decimal(amount) for name, amount in data["usd"].items()}
         self._tokens = data["tokens"]
+        for id_, (accounts, amount, count) in data["held"].items():
+            self._out[id_] = (tuple(accounts), Decimal(amount), count)
+            self._held.add(id_)

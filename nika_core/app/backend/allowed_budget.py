@@ -16,7 +16,7 @@ from nika_core.values import replace
 
 NEEDS: Final = "nika:allowance"  # the key of what a work waits for whose allowance is too small
 _OTHERS: Final = "nika:others"
-_NOTHING: Final[JsonObject] = {"usd": "0", "tokens": 0}
+NO_SPENDING: Final[JsonObject] = {"usd": "0", "tokens": 0}
 
 
 class Allowance:
@@ -37,7 +37,7 @@ class Allowance:
         self._others_tokens = 0 if tokens is None else int(allowed["tokensTotal"]) - int(tokens)
         if self._others_usd or self._others_tokens:
             self.budget.charge(_OTHERS, self._others_tokens, self._others_usd)
-        if charged != _NOTHING:
+        if charged != NO_SPENDING:
             self.budget.charge("", int(charged["tokens"]), Decimal(charged["usd"]))
 
     @property
@@ -45,6 +45,12 @@ class Allowance:
         """What has been spent, or may have been."""
         ledger = self.budget.ledger
         usd, tokens = ledger.spent_usd - self._others_usd, ledger.spent_tokens - self._others_tokens
+        return {"usd": str(usd), "tokens": tokens}
+
+    @property
+    def held(self) -> JsonObject:
+        """What is reserved for calls whose end is not known yet."""
+        usd, tokens = self.budget.ledger.reserved
         return {"usd": str(usd), "tokens": tokens}
 
     @property

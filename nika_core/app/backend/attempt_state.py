@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from nika_core import codes
-from nika_core.app.backend.allowed_budget import Allowance
+from nika_core.app.backend.allowed_budget import NO_SPENDING, Allowance
 from nika_core.errors import Category
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
-
-_NOTHING: Final[JsonObject] = {"usd": "0", "tokens": 0}
 
 
 class AttemptState:
@@ -29,7 +27,7 @@ class AttemptState:
         self.usage: Usage = NOTHING
         self.memo: dict[tuple[str, str], Json] = {}
         self.failures: list[JsonObject] = []
-        self._spent: JsonObject = _NOTHING
+        self._spent: JsonObject = NO_SPENDING
         self._lost = False
 
     @classmethod
@@ -87,6 +85,7 @@ class KeptCalls:
     Args:
         keep: hands the state to the backend.
         mask: replaces secrets in JSON.
+        settle: returns when the last state is durable; None: nobody can say.
     """
 
     def __init__(
@@ -95,18 +94,28 @@ class KeptCalls:
         allowance: Allowance | None,
         keep: Callable[[Json], None] | None,
         mask: Callable[[Json], Any],
+        settle: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._state = state
         self._allowance = allowance
         self._keep = keep
         self._mask = mask
+        self._settle = settle
+        self._unsettled = False
 
     def get(self, key: str, call: str) -> Json:
         return self._state.memo.get((key, call))
 
     def put(self, key: str, call: str, value: Json) -> None:
         self._state.memo[key, call] = value
+        self._unsettled = True
         self.keep()
+
+    async def settle(self) -> None:
+        """Wait until all that was put is durable."""
+        if self._unsettled and self._settle is not None:
+            self._unsettled = False
+            await self._settle()
 
     def keep(self) -> None:
         """Hand the state on."""
@@ -116,7 +125,7 @@ class KeptCalls:
     def state(self, *, closed: bool = False) -> JsonObject:
         """Return the state as JSON. `closed`: the attempt has ended, and it is known what it took."""
         state = self._state
-        spent = _NOTHING if self._allowance is None else self._allowance.spent
+        spent = NO_SPENDING if self._allowance is None else self._allowance.spent
         return {
             "attempt": state.attempt,
             "usage": usage_json(state.usage),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.backend.shared_folder import refuse_unshared
+from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.trust import VARIABLE as TRUST
 from nika_core.app.workspace import Workspace
@@ -61,11 +62,13 @@ def definition_of(prepared: PreparedRun, run_id: str, shared: str | None = None)
             "timeout": options.timeout,
             "fail_fast": options.fail_fast,
             "mock": options.mock,
+            "economy": options.economy,
             "answers": None if options.answers is None else dict(options.answers),
         },
         "environ": _environ(prepared, files),
         "limits": [_limit_json(limit) for limit in prepared.limits],
         "plugins": _plugins(again),
+        "batchable": BatchableTasks(again).tasks if options.economy else None,
         "shared": shared,
         "place": str(root) if shared is not None and _lies_in(root, shared) else None,
     }
@@ -96,8 +99,6 @@ def _limit_json(limit: Limit) -> JsonObject:
 
 
 def _refuse_what_stays(prepared: PreparedRun) -> None:
-    if prepared.options.economy:
-        raise UsageError("--economy works on one machine only", hint="leave it out, or run without --on")
     if prepared.resumed is not None:
         raise UsageError("a recorded run is resumed on this machine only", hint="leave --on out")
 

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from nika_core.app.backend.in_place import run_in_place
 from nika_core.app.backend.opening import run_folder
+from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.inner_runs import inner_requests
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.decisions_json import decision_json
-from nika_core.engine.core.messages import AskDecision, CoreEvent, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.messages import NO_LIMITS, AskDecision, CoreEvent, TaskCall, TaskEnded, TaskWaits
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.local.observers import Observers
@@ -82,9 +83,10 @@ class DriverContext:
             return None
         return run_in_place(self._context.task_services, call)
 
-    def below_root(self, folder: str) -> str:
-        """Return the path of a folder from that of the run's files, which lies elsewhere on each machine."""
-        return os.path.relpath(folder, self._prepared.workspace.project_folder)
+    def as_sent(self, call: TaskCall) -> TaskCall:
+        """Return a call without what each machine knows by itself: the run's limits, and where its files lie."""
+        folder = os.path.relpath(call.folder, self._prepared.workspace.project_folder)
+        return call._replace(budgets=(), folder=folder, limits=NO_LIMITS)
 
     def calls_models(self, word: str) -> bool:
         """Return whether the steps of a keyword call models."""
@@ -132,19 +134,27 @@ class DriverContext:
         self._events.extend(snapshot["events"])
 
 
+def batchable_in(prepared: PreparedRun, definition: JsonObject) -> BatchableTasks | None:
+    """Return the tasks that may wait for a batch; None: none does."""
+    tasks = definition.get("batchable")
+    return None if tasks is None else BatchableTasks(prepared, tasks)
+
+
 def run_request(prepared: PreparedRun, definition: JsonObject) -> RunRequest:
     """Return what the engine is given of a run on a backend."""
+    batchable = batchable_in(prepared, definition)
+    workflow = prepared.workflow if batchable is None else batchable.with_sending_time(prepared.workflow)
     bounds = [each for each in (prepared.options.timeout, prepared.workflow.timeout) if each is not None]
     return RunRequest(
         run_id=definition["run"],
-        workflow=prepared.workflow,
+        workflow=workflow,
         graph=prepared.graph,
         limits=prepared.limits,
         inputs=prepared.inputs,
         environ=definition["environ"],
         agent=prepared.agent,
-        inner=inner_requests(prepared, None),
-        no_slot=prepared.asking,
+        inner=inner_requests(prepared, batchable),
+        no_slot=frozenset(batchable.inside() if batchable else ()) | prepared.asking,
         files=prepared.files,
         sections=prepared.sections,
         fail_fast=prepared.options.fail_fast,

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.backend.allowances import Allowances
-from nika_core.app.backend.allowed_budget import NEEDS
+from nika_core.app.backend.allowed_budget import NEEDS, NO_SPENDING
 from nika_core.app.backend.driver_context import TOLD_TO_STOP, DriverContext
+from nika_core.app.backend.postponed import TIMER, Postponed
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.core.calls import call_json
 from nika_core.engine.core.core import Core
@@ -39,6 +40,7 @@ from nika_core.engine.core.messages import (
 )
 from nika_core.engine.core.results_json import run_result_json
 from nika_core.engine.core.values_json import core_event_of, wait_json
+from nika_core.engine.llm.batching import AGAIN
 from nika_core.engine.local.group_durations import GroupDurations
 from nika_core.errors import Category
 from nika_core.model.codec import usage_json
@@ -65,6 +67,7 @@ class CoreDriver:
         self._running: dict[str, TaskCall | AskDecision] = {}
         self._stopped: dict[str, str] = {}  # why, by the id of work that was told to end
         self._held: dict[str, backend.StartWork] = {}  # they wait for an allowance
+        self._postponed = Postponed()
         self._waiting: dict[str, JsonObject] = {}  # by node, as people are shown it
         self._used: dict[str, Json] = {}  # by works that are done again for a larger allowance, by key
         self._memo: dict[str, Json] = {}  # what works had paid for that are done again, by key
@@ -80,6 +83,7 @@ class CoreDriver:
         self._started, self._timers, self._memo = snapshot["started"], snapshot["timers"], snapshot["memo"]
         self._used = snapshot["used"]
         self._allowances.restore(snapshot["allowances"])
+        self._postponed.restore(snapshot["postponed"])
         context.restore_events(snapshot)
 
     # ---- what a backend calls
@@ -92,28 +96,38 @@ class CoreDriver:
         """Go on from a snapshot."""
         for name, due in list(self._timers.items()):
             self._actions.append(backend.SetTimer(name, max(0.0, due - self._now())))
+        for key in self._postponed.keys:
+            if TIMER + key not in self._timers:
+                self._start_timer(TIMER + key, 0.0)
         return self._follow(self._core.outstanding())
 
     def ended(self, id: str, report: JsonObject) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take a report."""
         asked = self._running.get(id)
-        if asked is None:
+        if asked is None or id in self._held or self._postponed.has(id):
             return []
         event = core_event_of(report["event"])
         self._context.add_events(report["events"])
-        self._allowances.settle(id, report["spent"])
+        self._allowances.hold(id, report["spent"], report["held"])
         if isinstance(event, TaskWaits) and isinstance(asked, TaskCall):
-            if event.wait.key == NEEDS and id not in self._stopped:
-                self._memo[asked.key], self._used[asked.key] = report["memo"], usage_json(event.usage)
-                self._ask(asked, event.wait.about)  # no news for the core: the same work again, with what it needs
-                return self._follow([])
-            if event.wait.key == NEEDS:
+            later = event.wait.key.startswith(AGAIN)
+            if (later or event.wait.key == NEEDS) and id in self._stopped:
                 return self.lost(id, self._stopped[id])
             self._memo[asked.key] = report["memo"]
+            if later or event.wait.key == NEEDS:  # no news for the core: the same work again
+                self._used[asked.key] = usage_json(event.usage)
+                if later:
+                    self._postpone(event.wait.key, id)
+                else:
+                    self._allowances.settle(id, NO_SPENDING)
+                    self._ask(asked, event.wait.about)
+                return self._follow([])
             event = replaced(event, wait=replaced(event.wait, patience=None))
         elif isinstance(asked, TaskCall):
             self._memo.pop(asked.key, None)
         del self._running[id]
+        self._allowances.settle(id, NO_SPENDING)
+        self._go_on(self._postponed.ended(id))
         if (reason := self._stopped.pop(id, None)) is not None and isinstance(event, TaskEnded):
             event = _with_reason(event, reason)
         if isinstance(asked, TaskCall):
@@ -127,6 +141,7 @@ class CoreDriver:
         if asked is None:
             return []
         self._allowances.settle(id, None)
+        self._go_on(self._postponed.ended(id))
         failure = Failure(codes.EXECUTION_FAILED, Category.UNKNOWN, message)
         if (reason := self._stopped.pop(id, None)) is not None:
             failure = Failure(codes.CANCELLED, Category.CANCELLED, reason)
@@ -140,6 +155,10 @@ class CoreDriver:
         """Take note that a timer has run out."""
         if self._timers.pop(id, None) is None:
             return []
+        if id.startswith(TIMER):
+            asks = self._postponed.pause_over(id.removeprefix(TIMER))
+            self._go_on([] if asks is None else [asks])
+            return self._follow([])
         return self._follow(self._heard([TimerFired(id)]))
 
     def signal(self, signal: JsonObject) -> Sequence[backend.DriverAction]:
@@ -173,6 +192,7 @@ class CoreDriver:
             "memo": dict(self._memo),
             "used": dict(self._used),
             "allowances": self._allowances.snapshot(),
+            "postponed": self._postponed.snapshot(),
             **self._context.events_snapshot(),
         }
 
@@ -230,15 +250,30 @@ class CoreDriver:
                 event = replaced(event, wait=replaced(event.wait, patience=None))
             self._inbox.append(event)
             return
-        self._running[f"{call.node}#{call.epoch}"] = call
-        self._ask(call, None)
+        id_ = f"{call.node}#{call.epoch}"
+        self._running[id_] = call
+        if not self._postponed.has(id_):
+            self._ask(call, None)
+
+    def _postpone(self, key: str, id_: str) -> None:
+        """Have work go on later: what it waits for is not there yet."""
+        seconds, free = self._postponed.add(key, id_)
+        if seconds is not None:
+            self._start_timer(TIMER + key, seconds)
+        self._go_on(free)
+
+    def _go_on(self, ids: Iterable[str]) -> None:
+        for id_ in ids:
+            call = self._running[id_]
+            assert isinstance(call, TaskCall)
+            self._ask(call, None)
 
     def _ask(self, call: TaskCall, needs: JsonObject | None) -> None:
         """Start work, or have it wait for an allowance."""
         id_ = f"{call.node}#{call.epoch}"
         memo = self._memo.get(call.key)
         work: JsonObject = {
-            "call": call_json(call._replace(budgets=(), folder=self._context.below_root(call.folder))),
+            "call": call_json(self._context.as_sent(call)),
             "memo": memo,
             "used": self._used.get(call.key),
         }
@@ -248,7 +283,9 @@ class CoreDriver:
     def _begin(
         self, start: backend.StartWork, budgets: Sequence[InnerBudget], needs: JsonObject | None, *, spends: bool
     ) -> None:
-        if spends and self._allowances.bounded(budgets):
+        if (held := self._allowances.again(start.id)) is not None:
+            self._actions.append(start._replace(work={**start.work, "allowance": held}))
+        elif spends and self._allowances.bounded(budgets):
             self._held[start.id] = start
             self._allowances.ask(start.id, budgets, needs)
         else:
@@ -262,9 +299,10 @@ class CoreDriver:
 
     def _cancel(self, command: CancelTask) -> None:
         id_ = f"{command.node}#{command.epoch}"
-        if id_ in self._held:  # it had not begun
-            del self._held[id_]
+        if id_ in self._held or self._postponed.remove(id_):  # nobody does it now
+            self._held.pop(id_, None)
             self._allowances.withdraw(id_)
+            self._allowances.settle(id_, None)
             del self._running[id_]
             failure = Failure(codes.CANCELLED, Category.CANCELLED, command.reason)
             self._inbox.append(TaskEnded(command.node, command.epoch, Outcome(has_output=False, failure=failure)))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.backend.allowed_budget import Allowance, AllowedBudget
 from nika_core.app.backend.attempt_state import AttemptState, KeptCalls
-from nika_core.app.backend.driver_context import TOLD_TO_STOP, run_request
+from nika_core.app.backend.driver_context import TOLD_TO_STOP, batchable_in, run_request
 from nika_core.app.backend.opening import require_same_plugin, run_folder
-from nika_core.app.backend.work_reports import masked_end, work_report
+from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
@@ -62,11 +62,18 @@ class RunRunner:
         self._definition = definition
         self._budget = AllowedBudget(prepared.bounds)
         self._events: dict[str, list[JsonObject]] = {}  # by node, of works that are under way
+        self._kept: dict[str, KeptCalls] = {}  # the same
         folder = RunFolder(run_folder(definition))
         services = run_services(
-            prepared, self._budget, folder, notice=self._notice, answers=answers_of(prepared.options)
+            prepared,
+            self._budget,
+            folder,
+            notice=self._notice,
+            batchable=batchable_in(prepared, definition),
+            detached=True,
+            answers=answers_of(prepared.options),
         )
-        services = replace(services, record=self._record, attended=True)
+        services = replace(services, record=self._record, barrier=self._settle_all, attended=True)
         request = replace(run_request(prepared, definition), environ=prepared.workspace.environ)
         # A project in the shared folder is used where it lies: its commands see all files that are beside it.
         self._root = Path(definition["place"] or prepared.workspace.project_folder)
@@ -82,6 +89,7 @@ class RunRunner:
         attempt: int = 1,
         state: Json = None,
         keep: Callable[[Json], None] | None = None,
+        settle: Callable[[], Awaitable[None]] | None = None,
         max_bytes: int | None = None,
     ) -> backend.WorkEnd:
         """Make one attempt."""
@@ -94,19 +102,20 @@ class RunRunner:
             allowance = Allowance(self._prepared.bounds, work["allowance"], now.charged(work["allowance"]))
             self._budget.allowances[key] = allowance
         now.begin()
-        kept = KeptCalls(now, allowance, keep, self._prepared.masker.json)
+        kept = self._kept[node] = KeptCalls(now, allowance, keep, self._prepared.masker.json, settle)
         kept.keep()
         try:
             if "decision" in work:
                 return await self._decide(work["decision"], now, events, allowance)
             call = call_of(work["call"])
-            call = call._replace(folder=str(self._root / call.folder))
+            call = call._replace(folder=str(self._root / call.folder), limits=self._prepared.limits)
             end = await self._attempt(call, now, kept, events, allowance)
             if max_bytes is not None and (size := len(encode(end.report))) > max_bytes:
                 return self._end(_too_large(end.report, size, max_bytes), now, [], allowance)
             return end
         finally:
             self._events.pop(node, None)
+            self._kept.pop(node, None)
             self._budget.allowances.pop(key, None)
 
     async def close(self) -> None:
@@ -180,13 +189,15 @@ class RunRunner:
         if masked:
             node = getattr(event, "node", None)
             self._notice("its output has a secret in it: other tasks are given *** in its place", node)
-        spent = None if allowance is None else allowance.spent
-        return backend.WorkEnd(work_report(event, now, events, spent, self._prepared.masker.json))
+        return backend.WorkEnd(work_report(event, now, events, allowance, self._prepared.masker.json))
 
     # ---- what works report meanwhile
 
+    async def _settle_all(self) -> None:
+        await asyncio.gather(*(kept.settle() for kept in list(self._kept.values())))
+
     def _record(self, events: Sequence[Event]) -> None:
-        for event in events:
+        for event in that_travel(events):
             under_way = self._events.get(event.task or "")
             if under_way is None and self._events:
                 under_way = next(iter(self._events.values()))

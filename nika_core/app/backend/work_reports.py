@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
+from nika_core.app.backend.allowed_budget import NO_SPENDING, Allowance
 from nika_core.app.backend.attempt_state import AttemptState, memo_json
 from nika_core.engine.core.messages import CoreEvent, TaskEnded, TaskWaits
 from nika_core.engine.core.values_json import core_event_json
 from nika_core.engine.local.emitter import Emitter
 from nika_core.errors import Category
 from nika_core.model.codec import failure_of, message_json, message_of
+from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.values import replace
+
+_TEXTS: Final[Mapping[str, str]] = {EventKind.MODEL_CALLED: "reply", EventKind.TOOL_CALLED: "content"}
 
 
 def masked_end(event: CoreEvent, emitter: Emitter, now: AttemptState) -> tuple[CoreEvent, bool]:
@@ -36,7 +40,11 @@ def masked_end(event: CoreEvent, emitter: Emitter, now: AttemptState) -> tuple[C
 
 
 def work_report(
-    event: CoreEvent, now: AttemptState, events: list[JsonObject], spent: JsonObject | None, mask: Callable[[Json], Any]
+    event: CoreEvent,
+    now: AttemptState,
+    events: list[JsonObject],
+    allowance: Allowance | None,
+    mask: Callable[[Json], Any],
 ) -> JsonObject:
     """Return the report of a work."""
     node, epoch = getattr(event, "node", ""), getattr(event, "epoch", 1)
@@ -53,9 +61,20 @@ def work_report(
         "event": core_event_json(event),
         "before": before,
         "events": events,
-        "spent": spent if spent is not None else {"usd": "0", "tokens": 0},
+        "spent": NO_SPENDING if allowance is None else allowance.spent,
+        "held": NO_SPENDING if allowance is None else allowance.held,
         "memo": memo_json(now, mask) if waits else None,
     }
+
+
+def that_travel(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield what travels to the driver: not the texts of conversations, which may be as large as all outputs."""
+    for event in events:
+        if event.kind == EventKind.MODEL_ASKED:
+            continue
+        left_out = _TEXTS.get(event.kind)
+        data = {name: value for name, value in event.data.items() if name != left_out} if left_out else event.data
+        yield event._replace(data=data)
 
 
 def is_cancelled(report: JsonObject) -> bool:

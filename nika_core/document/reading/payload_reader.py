@@ -17,7 +17,7 @@ from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import TypedTemplate
 from nika_core.model.workflow import NodePath
 from nika_core.plugin import Keyword
-from nika_core.plugin.fields import TextFile, strict
+from nika_core.plugin.fields import TextFile
 from nika_core.template import TemplateSyntaxError, compile_template
 
 _TEXTS: Final = (str, TypedText)
@@ -35,7 +35,7 @@ class PayloadReader:
         self.fields = frozenset() if keyword.short_form_only else compiled.fields
         self._check = compiled.check
         self._trees = keyword.json_fields
-        self._files: Mapping[str, TextFile] = getattr(strict(keyword.payload), "text_files", {})
+        self._files: Mapping[str, TextFile] = getattr(keyword.payload, "text_files", {})
         self._literal = keyword.verbatim_fields | self._files.keys()
 
     def read(

@@ -1,19 +1,15 @@
-"""strictyaml validators compiled to functions over our trees, with every issue of a node and not only the first.
+"""Validators compiled to functions over our trees, with every issue of a node and not only the first.
 
-What is compiled means exactly what strictyaml's own class means (held by tests with strictyaml as the oracle). Any
-other validator, an author's own included, runs as it is, on a chunk of ours that looks like strictyaml's.
+What is compiled means exactly what strictyaml's class of that name means (held by tests with strictyaml as the oracle).
+It is compiled from our descriptions; strictyaml is imported for its own validators, and for those that only it knows.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
-
-import strictyaml
-from strictyaml.compound import MapCombined
-from strictyaml.yamllocation import YAMLChunk
 
 from nika_core import codes
 from nika_core.document.validation.issues import ValidationIssue, add, enough, is_refused, under
@@ -24,20 +20,40 @@ from nika_core.document.validation.scalar_validators import (
     NOTHING,
     SCALAR,
     SEQUENCE,
+    TEXT,
+    Check,
     Compiled,
     boolean,
+    empty,
     enum,
     integer,
     number,
     scalar,
-    text,
 )
-from nika_core.document.validation.strictyaml_validators import adapt
 from nika_core.document.validation.synonyms import explain_key
 from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey
-from nika_core.plugin.fields import strict
-from nika_core.plugin.fields.strict_classes import CheckedValidator, DocumentedMap, ScalarOf, TemplatedValidator
+from nika_core.plugin.fields import (
+    Anything,
+    Bool,
+    Checked,
+    EmptyDict,
+    EmptyList,
+    Enum,
+    FixedSeq,
+    Float,
+    Int,
+    Map,
+    MapPattern,
+    Scalar,
+    Seq,
+    Str,
+    Templated,
+    TextFile,
+    UniqueSeq,
+    strict,
+)
+from nika_core.plugin.fields.validator import Either
 
 _COMPILED: Final = "_compiled_by_nika"  # the attribute of a validator that holds its compiled form
 
@@ -46,38 +62,72 @@ def compile_schema(validator: Any) -> Compiled:
     """Compile a validator, once: it keeps the result, which may be used at any time and by several threads."""
     compiled = getattr(validator, _COMPILED, None)
     if not isinstance(compiled, Compiled):
-        plain = strict(validator)
-        compiled = _COMPILERS.get(type(plain), adapt)(plain)
+        compiled = _compile(validator)
         with contextlib.suppress(AttributeError):  # an author's validator may have slots
             setattr(validator, _COMPILED, compiled)
     return compiled
 
 
-def _enum(validator: Any) -> Compiled:
-    texts = type(validator._item_validator) is strictyaml.Str
-    return enum(validator) if texts else adapt(validator)
+def _compile(validator: Any) -> Compiled:
+    for described in type(validator).__mro__:
+        if described in _COMPILERS:
+            return _COMPILERS[described](validator)
+    from nika_core.document.validation.strictyaml_validators import compile_strict
+
+    return compile_strict(strict(validator))
 
 
-def _anything(_: Any) -> Compiled:
+def anything() -> Compiled:
+    """Accept any text, list or mapping."""
     return Compiled(lambda node, _: plain_tree(node), ANY_KIND, "anything")
 
 
-def _defaults(validator: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, default in validator._defaults.items():
-        inner = validator.get_validator(key)
-        found[key] = inner(YAMLChunk(inner.to_yaml(default))).data
-    return found
+def _map(validator: Map) -> Compiled:
+    inner = {key: member.validator for key, (_, member) in validator._members.items()}
+    defaults = {
+        key: _default(key, member.validator, member.default)
+        for key, (_, member) in validator._members.items()
+        if member.default is not None
+    }
+    optional = {key for key, (may_be_missing, _) in validator._members.items() if may_be_missing}
+    return mapping(inner, [key for key in inner if key not in optional and key not in defaults], defaults)
 
 
-def _map(validator: Any) -> Compiled:
-    open_ended = isinstance(validator, MapCombined)
-    inner = {key: compile_schema(value) for key, value in validator._validator_dict.items()}
+def _default(key: str, validator: Any, default: Any) -> Any:
+    """Return a default as it is read from a document. Raises ValueError if the validator does not accept it."""
+    while isinstance(validator, Templated):
+        validator = validator._inner
+    try:
+        if isinstance(validator, Scalar):
+            return validator.parse(validator.to_text(default))
+        if isinstance(validator, Enum) and default in validator._texts:
+            return default
+        from nika_core.document.validation.strictyaml_validators import read_default
+
+        return read_default(strict(validator), default)
+    except Exception as error:  # whatever an author's validator says of it
+        raise ValueError(f"the default of `{key}` is refused by its own validator: {error}") from error
+
+
+def mapping(
+    validators: Mapping[Any, Any],
+    required: Iterable[Any],
+    defaults: Mapping[Any, Any],
+    names: Check | None = None,
+    other: Check | None = None,
+) -> Compiled:
+    """Accept a mapping.
+
+    Args:
+        validators: of the values, by key.
+        required: the keys that may not be missing.
+        defaults: the values of keys that may be missing.
+        names: what keys have to be, other than texts.
+        other: what the values of other keys have to be; without it there are no others.
+    """
+    inner = {key: compile_schema(value) for key, value in validators.items()}
     checks = {key: found.check for key, found in inner.items()}
-    other = compile_schema(validator._value_validator).check if open_ended else None
-    required = tuple(validator._required_keys)
-    defaults = _defaults(validator)
-    names = None if type(validator._key_validator) is strictyaml.Str else compile_schema(validator._key_validator).check
+    required = tuple(required)
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not dict:
@@ -136,10 +186,10 @@ def _faulty(node: dict[Any, Any], name: str, issues: list[ValidationIssue]) -> b
     return name in node or any(issue.at_key and issue.hint == f"did you mean `{name}`?" for issue in issues)
 
 
-def _pattern(validator: Any) -> Compiled:
-    name_of = compile_schema(validator._key_validator).check
-    value_of = compile_schema(validator._value_validator).check
-    least, most = validator._minimum_keys, validator._maximum_keys
+def pattern(key: Any, value: Any, least: int | None, most: int | None) -> Compiled:
+    """Accept a mapping with so many keys of one kind, whose values are of one kind."""
+    name_of = compile_schema(key).check
+    value_of = compile_schema(value).check
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not dict:
@@ -169,9 +219,9 @@ def _pattern(validator: Any) -> Compiled:
     return Compiled(check, frozenset({MAPPING}), "a mapping")
 
 
-def _sequence(validator: Any) -> Compiled:
-    item_of = compile_schema(validator._validator).check
-    unique = type(validator) is strictyaml.UniqueSeq
+def sequence(items: Any, *, unique: bool = False) -> Compiled:
+    """Accept a list of values of one kind, perhaps without one that stands there twice."""
+    item_of = compile_schema(items).check
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
         if type(node) is not list:
@@ -197,8 +247,9 @@ def _sequence(validator: Any) -> Compiled:
     return Compiled(check, frozenset({SEQUENCE}), "a list")
 
 
-def _fixed_sequence(validator: Any) -> Compiled:
-    items = [compile_schema(inner).check for inner in validator._validators]
+def fixed_sequence(validators: Sequence[Any]) -> Compiled:
+    """Accept a list with one value for each validator."""
+    items = [compile_schema(inner).check for inner in validators]
     expects = f"a list of {len(items)}"
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
@@ -219,8 +270,9 @@ def _fixed_sequence(validator: Any) -> Compiled:
     return Compiled(check, frozenset({SEQUENCE}), expects)
 
 
-def _either(validator: Any) -> Compiled:
-    first, second = compile_schema(validator._validator_a), compile_schema(validator._validator_b)
+def either(one: Any, another: Any) -> Compiled:
+    """Accept what one of two validators accepts."""
+    first, second = compile_schema(one), compile_schema(another)
     expects = " or ".join(dict.fromkeys(found for found in (first.expects, second.expects) if found != NOTHING))
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
@@ -251,8 +303,9 @@ def _either(validator: Any) -> Compiled:
     return Compiled(check, first.kinds | second.kinds, expects, first.fields | second.fields)
 
 
-def _checked(validator: CheckedValidator) -> Compiled:
-    inner = compile_schema(validator.inner)
+def checked(validator: Any, whole: Callable[[Any], str | None]) -> Compiled:
+    """Accept what a validator accepts and a function finds nothing wrong with."""
+    inner = compile_schema(validator)
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
         since = len(issues)
@@ -260,7 +313,7 @@ def _checked(validator: CheckedValidator) -> Compiled:
         if len(issues) > since or is_refused(node):
             return value
         try:
-            wrong = validator.check(value)
+            wrong = whole(value)
         except Exception as error:  # an author's function may raise anything
             wrong = f"the value cannot be read: {error}"
         if wrong is not None:
@@ -279,22 +332,28 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+INTEGER: Final = scalar(integer, "an integer")
+NUMBER: Final = scalar(number, "a number")
+BOOLEAN: Final = scalar(boolean, "`true` or `false`")
 _COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
-    strictyaml.Str: text,
-    strictyaml.Int: lambda _: scalar(integer, "an integer"),
-    strictyaml.Float: lambda _: scalar(number, "a number"),
-    strictyaml.Bool: lambda _: scalar(boolean, "`true` or `false`"),
-    strictyaml.Enum: _enum,
-    strictyaml.Any: _anything,
-    strictyaml.Map: _map,
-    MapCombined: _map,
-    DocumentedMap: _map,
-    ScalarOf: lambda validator: scalar(validator.scalar.parse, validator.scalar.expects),
-    CheckedValidator: _checked,
-    TemplatedValidator: lambda validator: templated(compile_schema(validator.inner), validator.before_run),
-    strictyaml.MapPattern: _pattern,
-    strictyaml.Seq: _sequence,
-    strictyaml.UniqueSeq: _sequence,
-    strictyaml.FixedSeq: _fixed_sequence,
-    strictyaml.OrValidator: _either,
+    Str: lambda _: TEXT,
+    TextFile: lambda _: TEXT,
+    Int: lambda _: INTEGER,
+    Float: lambda _: NUMBER,
+    Bool: lambda _: BOOLEAN,
+    Enum: lambda validator: enum(validator._texts),
+    EmptyDict: lambda _: empty(dict),
+    EmptyList: lambda _: empty(list),
+    Anything: lambda _: anything(),
+    Scalar: lambda validator: scalar(validator.parse, validator.expects),
+    Map: _map,
+    MapPattern: lambda validator: pattern(
+        validator._key, validator._value, validator._bounds["minimum_keys"], validator._bounds["maximum_keys"]
+    ),
+    UniqueSeq: lambda validator: sequence(validator._item, unique=True),
+    Seq: lambda validator: sequence(validator._item),
+    FixedSeq: lambda validator: fixed_sequence(validator._items),
+    Either: lambda validator: either(validator.first, validator.second),
+    Checked: lambda validator: checked(validator._inner, validator._check),
+    Templated: lambda validator: templated(compile_schema(validator._inner), validator._before_run),
 }

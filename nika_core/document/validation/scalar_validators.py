@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from nika_core.document.validation.issues import ValidationIssue, add, is_refused, mismatch
@@ -35,18 +35,28 @@ class Compiled:
     fields: frozenset[str] = frozenset()
 
 
-def text(_: Any) -> Compiled:
-    """Accept any text."""
+def _text(node: Any, issues: list[ValidationIssue]) -> Any:
+    if type(node) is str:
+        return node
+    if isinstance(node, str):
+        return str(node)
+    add(issues, node, "a text")
+    return None
+
+
+TEXT: Final = Compiled(_text, frozenset({SCALAR}), "a text")
+
+
+def empty(made: Callable[[], Any]) -> Compiled:
+    """Accept nothing at all, and return what `made` makes."""
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:
-        if type(node) is str:
-            return node
-        if isinstance(node, str):
-            return str(node)
-        add(issues, node, "a text")
+        if node == "" and not is_refused(node):
+            return made()
+        add(issues, node, NOTHING)
         return None
 
-    return Compiled(check, frozenset({SCALAR}), "a text")
+    return Compiled(check, frozenset({SCALAR}), NOTHING)
 
 
 def scalar(parse: Callable[[str], Any], expects: str) -> Compiled:
@@ -100,9 +110,8 @@ def boolean(text: str) -> bool:
     raise ValueError
 
 
-def enum(validator: Any) -> Compiled:
+def enum(words: Sequence[str]) -> Compiled:
     """Accept one of several texts."""
-    words = list(validator._restricted_to)
     expects = "one of " + ", ".join(f"`{word}`" for word in words)
 
     def check(node: Any, issues: list[ValidationIssue]) -> Any:

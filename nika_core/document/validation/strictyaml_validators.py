@@ -1,27 +1,67 @@
-"""Validators that are not compiled: strictyaml's rarer ones, and authors' own. strictyaml itself runs them.
+"""strictyaml's own validators. Those that have a description of ours are compiled as it is; strictyaml runs the others.
 
-They are given a part of our tree as strictyaml's chunk. Unlike its own, ours copies nothing but that part: the time is
-linear in its size.
+The rarer ones, and authors' own, are given a part of our tree as strictyaml's chunk. Unlike its own, ours copies
+nothing but that part: the time is linear in its size. Only what needs strictyaml imports this module.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import strictyaml
 from strictyaml import YAML, ScalarValidator, YAMLValidationError
+from strictyaml.compound import MapCombined
 from strictyaml.ruamel.comments import CommentedMap, CommentedSeq
 from strictyaml.yamllocation import YAMLChunk
 from strictyaml.yamlpointer import YAMLPointer
 
+from nika_core.document.validation import compile_validators as compiling
 from nika_core.document.validation.issues import ValidationIssue, add, is_refused
-from nika_core.document.validation.scalar_validators import ANY_KIND, NOTHING, SCALAR, Compiled
+from nika_core.document.validation.scalar_validators import (
+    ANY_KIND,
+    NOTHING,
+    SCALAR,
+    TEXT,
+    Compiled,
+    empty,
+    enum,
+    scalar,
+)
+from nika_core.document.validation.templated import templated
 from nika_core.document.yaml.source_map import RefusedKey
+from nika_core.plugin.fields.strict_classes import CheckedValidator, DocumentedMap, ScalarOf, TemplatedValidator
 
 _SHORT: Final = 40
 _MOST_KNOWN: Final = 256
 _UNCHANGING: Final = (str, int, float)
+
+
+def compile_strict(validator: Any) -> Compiled:
+    """Compile a validator of strictyaml's, or one that an author has derived from it."""
+    return _COMPILERS.get(type(validator), adapt)(validator)
+
+
+def read_default(validator: Any, default: Any) -> Any:
+    """Return a default as strictyaml reads it. Raises what strictyaml raises if the validator does not accept it."""
+    return validator(YAMLChunk(validator.to_yaml(default))).data
+
+
+def _enum(validator: Any) -> Compiled:
+    texts = type(validator._item_validator) is strictyaml.Str
+    return enum(list(validator._restricted_to)) if texts else adapt(validator)
+
+
+def _map(validator: Any) -> Compiled:
+    names, others = validator._key_validator, isinstance(validator, MapCombined)
+    return compiling.mapping(
+        validator._validator_dict,
+        validator._required_keys,
+        {key: read_default(validator.get_validator(key), default) for key, default in validator._defaults.items()},
+        None if type(names) is strictyaml.Str else compiling.compile_schema(names).check,
+        compiling.compile_schema(validator._value_validator).check if others else None,
+    )
 
 
 def adapt(validator: Any) -> Compiled:
@@ -73,8 +113,6 @@ def adapt(validator: Any) -> Compiled:
 
 _RULES: Final = {
     strictyaml.EmptyNone: NOTHING,
-    strictyaml.EmptyDict: NOTHING,
-    strictyaml.EmptyList: NOTHING,
     strictyaml.NullNone: "`null`",
     strictyaml.Decimal: "a number",
     strictyaml.HexInt: "a hexadecimal number",
@@ -271,3 +309,28 @@ def validate_chunk(validator: Any, node: Any) -> Any:
     if isinstance(node, str) and type(validator).__call__ is ScalarValidator.__call__:
         return data_of(validator.validate(NodeChunk(str(node))))  # what `__call__` does, without a wrapper around it
     return data_of(validator(NodeChunk(as_ruamel(node))))
+
+
+_COMPILERS: Final[dict[type[Any], Callable[[Any], Compiled]]] = {
+    strictyaml.Str: lambda _: TEXT,
+    strictyaml.Int: lambda _: compiling.INTEGER,
+    strictyaml.Float: lambda _: compiling.NUMBER,
+    strictyaml.Bool: lambda _: compiling.BOOLEAN,
+    strictyaml.Enum: _enum,
+    strictyaml.EmptyDict: lambda _: empty(dict),
+    strictyaml.EmptyList: lambda _: empty(list),
+    strictyaml.Any: lambda _: compiling.anything(),
+    strictyaml.Map: _map,
+    MapCombined: _map,
+    DocumentedMap: _map,
+    ScalarOf: lambda validator: scalar(validator.scalar.parse, validator.scalar.expects),
+    CheckedValidator: lambda validator: compiling.checked(validator.inner, validator.check),
+    TemplatedValidator: lambda validator: templated(compiling.compile_schema(validator.inner), validator.before_run),
+    strictyaml.MapPattern: lambda validator: compiling.pattern(
+        validator._key_validator, validator._value_validator, validator._minimum_keys, validator._maximum_keys
+    ),
+    strictyaml.Seq: lambda validator: compiling.sequence(validator._validator),
+    strictyaml.UniqueSeq: lambda validator: compiling.sequence(validator._validator, unique=True),
+    strictyaml.FixedSeq: lambda validator: compiling.fixed_sequence(validator._validators),
+    strictyaml.OrValidator: lambda validator: compiling.either(validator._validator_a, validator._validator_b),
+}

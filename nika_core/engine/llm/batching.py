@@ -28,6 +28,7 @@ T = TypeVar("T")
 _PATIENCE: Final = 10  # polls in a row that may fail
 _TRANSIENT: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.RATE_LIMIT, Category.TIMEOUT})
 _REFUSED: Final = frozenset({Category.CONFIG, Category.RATE_LIMIT, Category.VALIDATION})  # it has not been taken
+AGAIN: Final = "nika:again:"  # begins the key of what a task waits for that has to ask again itself
 _SETTLED: Final = 30.0  # seconds after which what a provider does not have will not come any more
 
 
@@ -41,6 +42,7 @@ class BatchPolicy:
         poll: between the first questions whether it is done; later ones are further apart.
         longest_poll: between the last ones.
         patience: for which a run that has nothing else to do stays for a batch before it pauses; None: for ever.
+        detached: nothing here outlives an attempt: a task whose batch is not done asks again later, perhaps elsewhere.
     """
 
     eligible: Callable[[CallScope, ModelRequest], bool]
@@ -48,6 +50,11 @@ class BatchPolicy:
     poll: float = 2.0
     longest_poll: float = 60.0
     patience: float | None = None
+    detached: bool = False
+
+
+class _NotYetError(Exception):
+    """The provider does not know it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,10 @@ class Batches:
             self._awaited[key] = question.answer
             about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
             raise Suspended(Wait(key, about, patience=self.batch_policy.patience))
-        return await asyncio.shield(question.answer)
+        try:
+            return await asyncio.shield(question.answer)
+        except _NotYetError:
+            raise Suspended(Wait(f"{AGAIN}{connection.provider.name}/{key}")) from None
 
     def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
         """Post a signal as soon as what a node waits for is known, if it is a batch."""
@@ -196,8 +206,8 @@ class Batches:
             requests = {name: entry.request for name, entry in group.entries.items()}
             first = next(iter(group.entries.values())).call
             self._note(group, {"mark": group.mark})
-            sending = {"names": list(requests), "at": self._clock.time()}
-            first.call_cache.put(_sendings(first), group.mark, sending)
+            sending: JsonObject = {"names": list(requests), "at": self._clock.time()}
+            self._note_sending(group, sending)
             await first.barrier()
             group.going = True
             batch = await _batches_of(connection).submit_batch(requests)
@@ -212,17 +222,24 @@ class Batches:
             group.sent.exception()  # if everybody has left meanwhile, nobody else looks at it
             return
         self._note(group, {"mark": group.mark, "batch": batch})
+        if self.batch_policy.detached:  # the names have done their part, and each task would carry them along
+            self._note_sending(group, {"names": [], "at": sending["at"]})
         await first.barrier()
         count = "1 call was" if len(requests) == 1 else f"{len(requests)} calls were"
-        first.notice(
-            f"{count} sent to '{provider}' as a batch: this may take hours. "
-            "Interrupt the run whenever you like: 'nika resume' goes on waiting for it."
-        )
+        leave = "Interrupt the run whenever you like: 'nika resume' goes on waiting for it."
+        leave = "The run goes on waiting for it without you." if self.batch_policy.detached else leave
+        first.notice(f"{count} sent to '{provider}' as a batch: this may take hours. {leave}")
         group.sent.set_result(batch)
 
     def _note(self, group: _Group, known: Json) -> None:
         for entry in group.entries.values():
             entry.call.call_cache.put(entry.call.key, entry.note, known)
+
+    @staticmethod
+    def _note_sending(group: _Group, sending: JsonObject) -> None:
+        """Note what is sent in each call cache: all tasks have one and the same, or each has its own."""
+        for call in {id(entry.call.call_cache): entry.call for entry in group.entries.values()}.values():
+            call.call_cache.put(_sendings(call), group.mark, sending)
 
     async def _gather(self, group: _Group) -> None:
         count = -1
@@ -292,6 +309,8 @@ class Batches:
                 if error.category not in _TRANSIENT or _refused(error) or failed >= _PATIENCE:
                     raise
                 pause = max(pause, error.retry_after or 0.0)
+            if batch_policy.detached:
+                raise _NotYetError
             asked.set()
             await self._clock.sleep(pause)
             pause = min(max(pause, batch_policy.poll) * 1.5, batch_policy.longest_poll)

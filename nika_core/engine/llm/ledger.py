@@ -102,6 +102,8 @@ class Shortage:
 
 @dataclass(slots=True)
 class _Call:
+    """What a call holds of its accounts."""
+
     id: int
     task: str
     wants: tuple[tuple[_Account, Number], ...]
@@ -143,6 +145,12 @@ class Ledger:
     @property
     def in_flight(self) -> int:
         return len(self._flying)
+
+    @property
+    def reserved(self) -> tuple[Decimal, int]:
+        """What calls in flight hold, in US dollars and tokens."""
+        flying = self._flying.values()
+        return sum((call.cost or Decimal(0) for call in flying), Decimal(0)), sum(call.tokens for call in flying)
 
     @property
     def waiting(self) -> int:

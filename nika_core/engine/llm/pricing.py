@@ -5,14 +5,13 @@ Unpriced is never 0: `None` here, `Usage.unpriced` in results.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 
 from nika_core.engine.llm.public_prices import PublicPrices, cost_of
 from nika_core.model.usage import Usage
 from nika_core.plugin import ModelInfo, Price
+from nika_core.values import replace
 
 
 class Prices:
@@ -33,6 +32,8 @@ class Prices:
     async def prepare(self, info: ModelInfo) -> None:
         """Load the public list off the event loop, if this model's price stands nowhere else."""
         if self._public is not None and not self._public.loaded and not self._known(info):
+            import asyncio
+
             await asyncio.to_thread(self._public.load)
 
     def cost(self, provider: str, info: ModelInfo, usage: Usage, *, batch: bool = False) -> Decimal | None:

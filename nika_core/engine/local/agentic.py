@@ -13,11 +13,10 @@ from nika_core.engine.core.failures import described
 from nika_core.engine.core.messages import Action, AgentDecision, AskDecision
 from nika_core.engine.core.ports import CallScope
 from nika_core.engine.local.run_context import RunContext
-from nika_core.engine.task.model_events import model_called
+from nika_core.engine.task.conversations import Conversations
 from nika_core.engine.task.run_with_timeout import TookTooLongError, run_with_timeout
 from nika_core.engine.task.step_context import UsageMeter
 from nika_core.errors import NikaError, TaskError
-from nika_core.model.events import EventKind
 from nika_core.model.message import Message, Role, ToolCall, ToolSpec
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import ModelReply, ModelRequest
@@ -88,7 +87,8 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         barrier=run.emitter.barrier,
         budgets=question.budgets,
     )
-    begun = run.clock.monotonic()
+    begun, conversation = run.clock.monotonic(), Conversations(run.emitter, question.node)
+    asked = conversation.asked(request)
     try:
         reply = await services.caller.complete(request, scope)
     except TaskError as error:
@@ -97,8 +97,7 @@ async def _ask(run: RunContext, question: AskDecision, meter: UsageMeter) -> Mod
         raise
     if meter.usage is NOTHING and not reply.reused:
         meter.add(reply.usage)
-    data = {**model_called(reply, run.clock.monotonic() - begun), "decision": True}
-    run.emitter.emit(EventKind.MODEL_CALLED, question.node, data)
+    conversation.answered(asked, reply, run.clock.monotonic() - begun, {"decision": True})
     return reply
 
 

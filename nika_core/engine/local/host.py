@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.engine.core.core import Core
@@ -43,6 +42,7 @@ from nika_core.model.large_values import LargeValue, size_if_large
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, TaskResult
 from nika_core.model.usage import Usage
+from nika_core.values import replace
 
 _INTERRUPTED: Final = "interrupted"
 _IN_MEMORY: Final = 16 * 1024 * 1024  # characters of large outputs that are not yet in history

@@ -53,6 +53,7 @@ class RunContext:
             arrived=services.arrived,
             late=services.late,
             trace=services.trace,
+            tape=services.tape,
         )
 
     def spend(self, usage: Usage, *, own: bool = False) -> None:

@@ -24,6 +24,7 @@ from nika_core.engine.core.ports import (
     unmasked,
 )
 from nika_core.engine.task.services import Reporter, nothing_arrived
+from nika_core.engine.task.tape import Tape
 from nika_core.model.clock import Clock, SystemClock
 from nika_core.model.events import Event
 from nika_core.model.ids import NodeId
@@ -115,7 +116,7 @@ class Services:
         attend: told what a node waits for, and how to post its signal, so that what can bring it about may begin.
         notices: told of each node that begins to wait, to tell people outside of its question; None: nobody is told.
         random: from 0.0 up to 1.0, for jitter.
-        answer, attended, arrived, late, trace: as in `TaskServices`.
+        answer, attended, arrived, late, trace, tape: as in `TaskServices`.
     """
 
     keyword: Callable[[str], Keyword]
@@ -146,6 +147,7 @@ class Services:
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
     late: LateValues = field(default_factory=NoSecrets)
     trace: TraceContext | None = None
+    tape: Tape | None = None
 
 
 class EventListener(Protocol):

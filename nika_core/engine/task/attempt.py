@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from nika_core import codes
@@ -52,7 +53,7 @@ class TaskRun(TaskSupervisor):
     _timeout = 0.0
     _context: TaskContext | None = None  # of the attempt that runs
     _admitted: AdmittedAttempt | None = None
-    _waited_for = ""  # what a call to a model waited for when the attempt was told to stop
+    _waited_for = ""  # when it was told to stop: what a call to a model waited for, or what the step said then
 
     def __init__(self, services: TaskServices, call: TaskCall, on_abandoned: Callable[[TaskRun], None]) -> None:
         super().__init__(services.deadlines, services.grace)
@@ -82,6 +83,8 @@ class TaskRun(TaskSupervisor):
                 try:
                     outcome = await self._attempt_once()
                 except TaskError as error:
+                    if self._services.tape is not None:
+                        self._services.tape.failed(call, error)
                     outcome = await self._after(error)
         except asyncio.CancelledError:
             outcome = self.cancelled()
@@ -135,9 +138,8 @@ class TaskRun(TaskSupervisor):
                 await services.start()
             self.arm(self._timeout, call.idle_timeout)
             try:
-                payload = await fill_late(call, services, keyword.spec) if call.late else fork(call.payload)
-                self.abandonable = Abandonable(keyword.step.run(payload, context), call.keyword)
-                returned = await self.abandonable
+                tape, run = services.tape, partial(self._step, context)
+                returned = await (run() if tape is None else tape.step(call, keyword.spec, context, run))
             except BaseExceptionGroup as group:
                 raise single_error(group, f"keyword `{keyword.spec.name}`") from None
             finally:
@@ -152,6 +154,7 @@ class TaskRun(TaskSupervisor):
             if error.usage is not None:
                 context.count(error.usage)
             if self._out_of_time:
+                self._waited_for = self._waited_for or error.message
                 raise self._too_long(error.output) from error
             if self.stop_reason is StopReason.CANCEL:  # how it ends if it is told to stop
                 return self.cancelled()
@@ -183,6 +186,12 @@ class TaskRun(TaskSupervisor):
                 self._admitted = None
             if self._out_of_time:
                 await self._still()
+
+    async def _step(self, context: TaskContext) -> Any:
+        services, call, keyword = self._services, self.call, self._keyword
+        payload = await fill_late(call, services, keyword.spec) if call.late else fork(call.payload)
+        self.abandonable = Abandonable(keyword.step.run(payload, context), call.keyword)
+        return await self.abandonable
 
     async def _admit(self) -> Outcome | None:
         """Put an attempt to the limit policies. Return an outcome if it may not begin."""

@@ -10,6 +10,7 @@ from nika_core.engine.core.messages import Awaited, CoreEvent, Signal
 from nika_core.engine.core.policy_gate import PolicyGate
 from nika_core.engine.core.ports import CallCache, LateValues, MaskedStream, ModelCaller, NoSecrets
 from nika_core.engine.task.deadlines import Deadlines
+from nika_core.engine.task.tape import Tape
 from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
@@ -162,6 +163,7 @@ class TaskServices:
         attended: whether a person is asked while the run goes on, so that it stays for the answer.
         late: gets the secrets that payloads name.
         trace: the trace that attempts pass on; None: none.
+        tape: records what steps are given and give, or plays it; None: neither.
         arrived: returns the signal that has come for a node, given what it would wait for; None: it has to wait.
     """
 
@@ -185,3 +187,4 @@ class TaskServices:
     arrived: Callable[[NodeId, Awaited], Signal | None] = nothing_arrived
     late: LateValues = NoSecrets()
     trace: TraceContext | None = None
+    tape: Tape | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from nika_core.engine.core.messages import Awaited, TaskCall
 from nika_core.engine.core.ports import CallScope, MaskedStream
 from nika_core.engine.core.run_plan import DEFAULT_JSON_DEPTH
 from nika_core.engine.task.approvals import Approvals
-from nika_core.engine.task.model_events import model_called
+from nika_core.engine.task.conversations import Conversations
 from nika_core.engine.task.outputs import checked_usage, fork
 from nika_core.engine.task.questions import checked_question, checked_reply
 from nika_core.engine.task.saved_state import save_state, saved_state
@@ -71,6 +71,7 @@ class TaskContext:
     _calls: Counter[str] | None = None
     _stream: MaskedStream | None = None
     _approvals: Approvals | None = None
+    _conversations: Conversations | None = None
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class TaskContext:
         tool_call: str = "",
         within: tuple[str, ...] = (),
         waits: dict[object, str] | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self._services = services
         self._meter = meter
@@ -94,6 +96,7 @@ class TaskContext:
         self.timeout = timeout
         self.depth = depth
         self._tool_call = tool_call  # which call of which call of a tool this is; "": the task's own step
+        self._numbers = numbers  # of requests to models; None: from 1 on
         self.within = within  # the tools by way of which it runs, the outermost first
         self.waits = {} if waits is None else waits  # why its calls to models, and its tools', wait to be sent
         self.offered: dict[str, list[str]] = {}  # the entries by which each tool was offered
@@ -185,6 +188,7 @@ class TaskContext:
         self._alive()
         reported: list[Usage] = []
         begun = self.clock.monotonic()
+        asked = self.conversations.asked(request)
 
         def on_usage(usage: Usage) -> None:
             reported.append(usage)
@@ -201,8 +205,7 @@ class TaskContext:
             self.flush()
         if not reported and not reply.reused:
             self._meter.add(reply.usage)
-        data = model_called(reply, self.clock.monotonic() - begun)
-        self._services.reporter.emit(EventKind.MODEL_CALLED, self.task_id, data)
+        self.conversations.answered(asked, reply, self.clock.monotonic() - begun)
         return reply
 
     async def ask(self, question: Question) -> Json:
@@ -264,6 +267,13 @@ class TaskContext:
             self._approvals = Approvals(self._services, self)
         return self._approvals
 
+    @property
+    def conversations(self) -> Conversations:
+        """What it tells of its requests to models."""
+        if self._conversations is None:
+            self._conversations = Conversations(self._services.reporter, self.task_id, self.within, self._numbers)
+        return self._conversations
+
     def child(
         self, keyword: BoundKeyword, key: str, timeout: float, call: str = "", within: tuple[str, ...] = ()
     ) -> TaskContext:
@@ -287,12 +297,18 @@ class TaskContext:
             path,
             within,
             self.waits,
+            self.conversations.numbers,
         )
 
     def count(self, usage: object) -> None:
         """Count what was spent other than through `complete`; what is no usage is not counted."""
         with contextlib.suppress(TaskError):
             self._meter.add(checked_usage(usage, self.keyword.spec.name), own=True)
+
+    def replay(self, kind: str, data: Mapping[str, Any], usage: Usage = NOTHING) -> None:
+        """Report a call as it was recorded, and count what it had used."""
+        self._meter.add(usage)
+        self._services.reporter.emit(kind, self.task_id, data)
 
     def occurrence(self, call: str) -> int:
         """Return how often this very call was made in this attempt before: tells equal calls apart, in any order."""

@@ -296,8 +296,13 @@ def _tell(
         "tool": tool.name,
         "arguments": arguments,
         "isError": outcome.is_error,
+        "content": outcome.content,
         "durationMs": round(seconds * 1000, 3),
     }
+    if context.within:
+        data["within"] = list(context.within)
     if reused:
         data["reused"] = True
+    if services.tape is not None:
+        services.tape.tool_called(context.key, data, outcome.content)
     services.reporter.emit(EventKind.TOOL_CALLED, context.task_id, data)

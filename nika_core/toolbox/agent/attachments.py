@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -69,6 +68,8 @@ async def attached_files(payload: JsonObject, context: StepContext) -> Sequence[
     entries = payload.get(FIELD)
     if not entries or not isinstance(entries, list | tuple):  # a thread costs more than all the rest of a short call
         return ()
+    import asyncio
+
     return await asyncio.to_thread(_read_all, entries, context.folder)
 
 

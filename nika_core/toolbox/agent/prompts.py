@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -39,6 +38,8 @@ def prompt_of(payload: JsonObject) -> str:
 async def read_system(payload: Mapping[str, object], folder: Path, agent: AgentBlock) -> str | None:
     """Return what `system_of` does. In a thread only if it is in files: a thread costs more than the rest."""
     if payload.get("skills") or payload.get("systemPromptFile") is not None:
+        import asyncio
+
         return await asyncio.to_thread(system_of, payload, folder, agent)
     return system_of(payload, folder, agent)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from nika_core.errors import Category, TaskError
@@ -36,6 +35,8 @@ async def run_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool], contex
     Raises TaskError only if the task itself must end (its budget, its limits). If a call has to wait for a person, the
     others go on to their ends first: their results are kept, and they are not made again when the answer is there.
     """
+    import asyncio  # who describes an agent does not wait for it
+
     await import_validator()
     waits: dict[int, BaseException] = {}
 
@@ -69,9 +70,10 @@ async def _run(call: ToolCall, tools: Mapping[str, Tool], context: StepContext) 
     problem = _problem(call, tool, tools)
     if tool is None or call.arguments is None or problem is not None:
         arguments = shorten(call.raw, _RAW) if call.arguments is None else call.arguments
-        data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True}
+        told = f"{problem} Fix that and call the tool again."
+        data = {"tool": tool.name if tool else call.name, "arguments": arguments, "isError": True, "content": told}
         context.notice(str(problem), kind=EventKind.TOOL_CALLED, data=data)
-        return ToolResult(f"{problem} Fix that and call the tool again.", is_error=True)
+        return ToolResult(told, is_error=True)
     return await context.call(tool, call.arguments)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from nika_backend_temporal import names
 from nika_backend_temporal.histories import definition_in
-from nika_backend_temporal.large_payloads import MOST
+from nika_backend_temporal.large_payloads import MOST, size_of
 from nika_backend_temporal.other_loop import OtherLoop
 from nika_core.plugin import BackendKernel, Json, NikaError, TaskRunner, WorkEnd
 
@@ -42,6 +44,14 @@ class Works:
         run = info.workflow_id or ""
         state: Json = info.heartbeat_details[0] if info.heartbeat_details else None
         kept: list[Json] = [state]
+        here, context = asyncio.get_running_loop(), contextvars.copy_context()
+
+        async def settle() -> None:
+            async def sent() -> None:
+                await here.create_task(self._sent(info.task_token, kept), context=context)
+
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sent(), here))
+
         stop = asyncio.create_task(self._beat(kept))
         self._busy[run] = self._busy.get(run, 0) + 1
         try:
@@ -55,6 +65,7 @@ class Works:
                     attempt=info.attempt,
                     state=state,
                     keep=lambda new: kept.__setitem__(0, new),
+                    settle=settle,
                     max_bytes=None if self._shared else MOST,
                 )
             )
@@ -74,11 +85,33 @@ class Works:
             activity.heartbeat(self._small(kept[0]))
             await asyncio.sleep(_BEAT)
 
+    async def _sent(self, token: bytes, kept: list[Json]) -> None:
+        """Return when the server has the state. Raise RuntimeError if it has given the work to another worker."""
+        handle = self._client.get_async_activity_handle(task_token=token)
+        while True:
+            state = self._small(kept[0])
+            activity.heartbeat(state)  # it takes the place of an older one that waits to be sent, and tells nobody when
+            try:
+                await handle.heartbeat(state)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    raise RuntimeError("another worker does this task now") from None
+                await asyncio.sleep(_BEAT)  # the server is away: nothing is done before it is back
+            except AsyncActivityCancelledError:
+                return
+            else:
+                return
+
     def _small(self, state: Any) -> Json:
-        """Without what was paid for, if that does not travel: the next attempt then pays again, and is charged."""
+        """Without what was paid for and is large, if that does not travel: it is paid for again, and charged."""
         if state is None or self._shared or len(str(state)) <= _MOST_STATE:
             return state  # type: ignore[no-any-return]  # it is JSON
-        return {**state, "memo": []}
+        room, memo = _MOST_STATE, []
+        for entry in sorted(state["memo"], key=size_of):
+            room -= size_of(entry)
+            if room >= 0:
+                memo.append(entry)
+        return {**state, "memo": memo}
 
     # ---- runs
 

@@ -14,7 +14,8 @@ class OtherLoop:
     """Start it once, run coroutines in it, stop it at the end."""
 
     def __init__(self, name: str) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop = self._runner.get_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -22,8 +23,9 @@ class OtherLoop:
         self._thread.start()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        with self._runner:  # cancels what is left at the end, and closes the loop
+            asyncio.set_event_loop(self._loop)
+            self._loop.run_forever()
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return what a coroutine returns. If the caller is cancelled, so is the coroutine, and its end counts."""

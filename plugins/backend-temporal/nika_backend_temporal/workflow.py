@@ -30,6 +30,9 @@ HEARTBEAT: Final = timedelta(seconds=3)
 _LONGEST: Final = timedelta(days=365)  # the attempt's own timeout is kept by the worker
 _PENDING: Final = 1000  # activities at once: with 2,000 a run hangs
 _HISTORY: Final = 10_000  # events, after which the run goes on with a new history
+_LONGEST_HISTORY: Final = 40_000  # events, after which nothing is started any more; the server ends a run at 51,200
+_DRAINING: Final = 60.0  # seconds that what is under way has to end before more is started in the old history
+_AT_ONCE: Final = 1_000_000  # bytes of works that are started in one step: the server takes 4 MB
 _LOST: Final = 20  # attempts of one work, after which its workers are given up
 _SHOWN: Final = 500_000  # bytes of events in one view
 
@@ -49,6 +52,9 @@ class NikaRun:
         self._watchers: set[asyncio.Task[None]] = set()
         self._result: JsonObject | None = None
         self._shared = False
+        self._bound = _HISTORY
+        self._draining = self._given_up = False
+        self._step, self._sent = 0, 0  # the length of the history at this step, and the bytes that were started in it
 
     @workflow.run
     async def run(self, start: dict[str, Any]) -> dict[str, Any]:
@@ -60,11 +66,12 @@ class NikaRun:
         while True:
             while self._inbox and self._result is None:
                 self._do(self._inbox.popleft()())
+            if self._result is None and self._full() and not self._under_way:
+                self._go_on_with_new_history(definition)
             if self._result is not None:
                 break
-            if self._full() and not self._under_way:
-                self._go_on_with_new_history(definition)
             self._start_queued()
+            self._drain()
             await workflow.wait_condition(lambda: bool(self._inbox))
         for timer in self._timers.values():
             timer.cancel()
@@ -120,6 +127,9 @@ class NikaRun:
         while self._queued and len(self._under_way) < _PENDING and not self._full():
             action = self._queued.pop(next(iter(self._queued)))
             size = size_of(action.work)
+            if not self._room(size):
+                self._queued = {action.id: action, **self._queued}
+                break
             if size > MOST and not self._shared:
                 message = f"what it is given has {size:,} bytes, and at most {MOST:,} travel without a shared folder"
                 self._lose(action.id, f"{message} (--shared DIR)")
@@ -135,9 +145,7 @@ class NikaRun:
                 retry_policy=_retry_policy(action.work),
             )
             self._under_way[action.id] = handle
-            watcher = asyncio.create_task(self._watch(action.id, handle))
-            self._watchers.add(watcher)
-            watcher.add_done_callback(self._watchers.discard)
+            self._keep(asyncio.create_task(self._watch(action.id, handle)))
 
     async def _watch(self, id_: str, handle: workflow.ActivityHandle[Any]) -> None:
         try:
@@ -174,12 +182,56 @@ class NikaRun:
     # ---- what the server bounds
 
     def _full(self) -> bool:
-        return workflow.info().get_current_history_length() >= _HISTORY
+        return workflow.info().get_current_history_length() >= self._bound
+
+    def _drain(self) -> None:
+        """If the history is full, give what is under way some time to end; then go on in the old one."""
+        if not (self._queued and self._full() and self._bound < _LONGEST_HISTORY) or self._draining:
+            return
+        self._draining = True
+
+        async def later() -> None:
+            await asyncio.sleep(_DRAINING)
+            self._draining = False
+            self._bound = min(self._bound + _HISTORY, _LONGEST_HISTORY)
+            self._inbox.append(list)
+
+        self._keep(asyncio.create_task(later()))
+
+    def _room(self, size: int) -> bool:
+        """Return whether more may be started in this step; if not, another step comes at once."""
+        length = workflow.info().get_current_history_length()
+        if length != self._step:
+            self._step, self._sent = length, 0
+        if self._sent and self._sent + size > _AT_ONCE:
+            self._look_again(0.001)
+            return False
+        self._sent += size
+        return True
+
+    def _look_again(self, seconds: float) -> None:
+        async def later() -> None:
+            await asyncio.sleep(seconds)
+            self._inbox.append(list)
+
+        self._keep(asyncio.create_task(later()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._watchers.add(task)
+        task.add_done_callback(self._watchers.discard)
 
     def _go_on_with_new_history(self, definition: dict[str, Any]) -> None:
+        """Go on with a new history; if the run's state does not travel, with this one, as long as it lasts."""
         start = {"definition": definition, "snapshot": self._of_driver().snapshot()}
-        if self._shared or size_of(start) <= MOST:
+        size = size_of(start)
+        if self._shared or size <= MOST:
             workflow.continue_as_new(start)
+        elif self._bound < _LONGEST_HISTORY:
+            self._bound = _LONGEST_HISTORY
+        elif not self._given_up:
+            self._given_up = True
+            message = f"its history is full, and its state has {size:,} bytes: at most {MOST:,} travel to a new one"
+            self._do(self._of_driver().cancel(f"{message} without a shared folder (--shared DIR)"))
 
     def _fitting(self, result: JsonObject) -> JsonObject:
         if self._shared or size_of(result) <= MOST:

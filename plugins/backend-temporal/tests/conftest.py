@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,3 +183,107 @@ def workers(own_server: Server, tmp_path: Path) -> Iterator[Workers]:
     workers = Workers(own_server, tmp_path)
     yield workers
     workers.end()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder that belongs to no project."""
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+class BatchServer:
+    """Takes batches as OpenAI does. `batches`: the requests of each that was sent, which is what is paid for.
+
+    `cut_off`: the next batch is taken, and nobody is told its id. `done`: batches have ended.
+    """
+
+    def __init__(self) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+        self.marks: list[Any] = []
+        self.done = False
+        self.cut_off = False
+        self._files: list[list[dict[str, Any]]] = []
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None: ...
+
+            def do_POST(self) -> None:
+                data = self.rfile.read(int(self.headers["Content-Length"]))
+                self._answer(owner.taken(self.path, data))
+
+            def do_GET(self) -> None:
+                self._answer(owner.shown(self.path))
+
+            def _answer(self, answer: Any) -> None:
+                if answer is None:  # the connection ends without a word
+                    return
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self._cut: threading.Event = threading.Event()
+        self.environ = {
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{self._server.server_port}/v1",
+            "OPENAI_API_KEY": "none",
+            "NIKA_OPENAI_BATCH": "yes",
+        }
+
+    def taken(self, path: str, data: bytes) -> Any:
+        """Return the answer to a POST; None: there is none."""
+        if path.endswith("/files"):
+            lines = [line for line in data.splitlines() if line.startswith(b"{")]
+            self._files.append([json.loads(line) for line in lines])
+            return {"id": f"file-{len(self._files) - 1}", "object": "file"}
+        asked = json.loads(data)
+        self.batches.append(self._files[int(asked["input_file_id"].rpartition("-")[2])])
+        self.marks.append(asked.get("metadata"))
+        if self.cut_off:
+            self.cut_off = False
+            self._cut.wait(START)
+            return None
+        return self._batch(len(self.batches) - 1)
+
+    def shown(self, path: str) -> Any:
+        """Return the answer to a GET."""
+        path = path.partition("?")[0]
+        if path.endswith("/batches"):
+            return {"data": [self._batch(n) for n in reversed(range(len(self.batches)))], "has_more": False}
+        number = int(path.removesuffix("/content").rpartition("-")[2])
+        if path.endswith("/content"):
+            return "\n".join(json.dumps(self._reply(each)) for each in self.batches[number]).encode()
+        return self._batch(number)
+
+    def _batch(self, number: int) -> dict[str, Any]:
+        ended = {"status": "completed", "output_file_id": f"out-{number}"} if self.done else {"status": "in_progress"}
+        about = {"created_at": int(time.time()), "metadata": self.marks[number]}
+        return {"id": f"batch-{number}", "object": "batch", **about, **ended}
+
+    def _reply(self, asked: dict[str, Any]) -> dict[str, Any]:
+        text = asked["body"]["messages"][-1]["content"]
+        choice = {"index": 0, "message": {"role": "assistant", "content": f"re: {text}"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        body = {"id": "x", "object": "chat.completion", "model": "gpt-4o", "choices": [choice], "usage": usage}
+        return {"custom_id": asked["custom_id"], "response": {"status_code": 200, "body": body}}
+
+    def close(self) -> None:
+        """End it."""
+        self._cut.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def batch_server() -> Iterator[BatchServer]:
+    """Return a provider of batches."""
+    server = BatchServer()
+    yield server
+    server.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from nika_backend_temporal.address import Address
 from nika_backend_temporal.connecting import connect
 from nika_backend_temporal.kernels import use_kernel
 from nika_backend_temporal.large_payloads import LargePayloads
-from temporalio.client import WorkflowHandle
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import nika_core as nika
@@ -27,13 +29,6 @@ from nika_core.testing.backend_checks import BackendRuns
 pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder that belongs to no project."""
-    (tmp_path / ".git").mkdir()
-    return tmp_path
-
-
 @asynccontextmanager
 async def worker_here(url: str, folder: Path) -> AsyncIterator[Any]:
     """Be a worker in this process; yields a connection to the backend."""
@@ -41,7 +36,7 @@ async def worker_here(url: str, folder: Path) -> AsyncIterator[Any]:
     backend = nika.backends.connect(url, workspace=workspace)
     stop, ready = asyncio.Event(), asyncio.Event()
     options = WorkerOptions(
-        keywords=nika.backends.keywords(workspace=workspace), concurrency=5, ready=ready.set, stop=stop.wait
+        keywords=nika.backends.keywords(workspace=workspace), concurrency=100, ready=ready.set, stop=stop.wait
     )
     serving = asyncio.ensure_future(backend.serve(options))
     await ready.wait()
@@ -58,7 +53,12 @@ async def handle_of(url: str, run_id: str) -> WorkflowHandle[Any, Any]:
 
 
 async def run(backend: Any, runs: BackendRuns, text: str) -> Any:
-    submission = nika.backends.submission(runs.prepared(text))
+    return await submitted(backend, runs.prepared(text))
+
+
+async def submitted(backend: Any, prepared: nika.PreparedRun) -> Any:
+    """Return the id of a run, and how it ended."""
+    submission = nika.backends.submission(prepared)
     await backend.submit(submission)
     async for update in backend.events(submission.run_id):
         if update.result is not None:
@@ -96,3 +96,95 @@ async def test_a_long_history_is_continued_in_a_new_one(
     assert description.raw_description.workflow_execution_info.first_run_id != description.run_id
     assert description.history_length < 120
     assert description.workflow_type == names.WORKFLOW
+
+
+async def test_a_long_list_keeps_to_what_the_server_bears(
+    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,010 items at once: no more than 1,000 activities are pending, and a full history is followed by another one."""
+    monkeypatch.setattr(workflow, "_HISTORY", 2500)
+    count = 1010
+    text = f"tasks:\n  - id: many\n    forEach: {json.dumps(list(range(count)))}\n    llm: 'item ${{each.item}}'\n"
+    text += "  - id: after\n    llm: '{{many | length}} items'\n"
+    text = f"agent: {{provider: mock, model: mock, maxTokens: 10}}\n{text}"
+    limits = dict.fromkeys(("NIKA_MAX_ITEMS", "NIKA_MAX_CONCURRENT"), str(count)) | {
+        "NIKA_MAX_TOKENS_TOTAL": "10000000"
+    }
+    path = folder / "w.nika.yaml"
+    path.write_text(text)
+    prepared = nika.prepare(path, workspace=nika.Workspace.open(path, environ={**os.environ, **limits}), elsewhere=True)
+
+    async with worker_here(own_server.url, folder) as backend:
+        run_id, result = await submitted(backend, prepared)
+    histories = [each async for each in histories_of(own_server.url, run_id)]
+    pending = [most_pending(each) for each in histories]
+
+    assert result.task("many").output == [f"mock: item {number}" for number in range(count)]
+    assert 900 < max(pending) <= 1000  # a step starts fewer: the server takes no more at once
+    assert result.task("after").output == f"mock: {count} items"
+    assert len(histories) == 2
+
+
+async def histories_of(url: str, run_id: str) -> AsyncIterator[WorkflowHistory]:
+    """Yield the histories of a run, from the first one."""
+    client = await connect(Address(url, {}), LargePayloads(None))
+    next_run = (await client.get_workflow_handle(run_id).describe()).raw_description
+    next_id: str = next_run.workflow_execution_info.first_run_id
+    while next_id:
+        history = await client.get_workflow_handle(run_id, run_id=next_id).fetch_history()
+        yield history
+        next_id = history.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+
+
+def most_pending(history: WorkflowHistory) -> int:
+    """Return how many activities were pending at once, at most."""
+    pending, most = 0, 0
+    for event in history.events:
+        kind = EventType.Name(event.event_type)
+        if kind == "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED":
+            pending += 1
+            most = max(most, pending)
+        elif kind.startswith("EVENT_TYPE_ACTIVITY_TASK_") and not kind.endswith(("_STARTED", "_REQUESTED")):
+            pending -= 1
+    return most
+
+
+async def test_a_long_task_holds_nothing_up_when_the_history_is_full(
+    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "_HISTORY", 40)
+    monkeypatch.setattr(workflow, "_DRAINING", 1.0)
+    done = folder / "done"
+    text = f"""
+tasks:
+  - id: long
+    shell: 'until [ -e {done} ]; do sleep 0.1; done; echo it was there'
+  - id: many
+    forEach: {{items: {json.dumps(list(range(15)))}, maxConcurrent: 3}}
+    shell: 'echo ${{each.item}}'
+  - id: last
+    shell: 'touch {done}'
+flows: [{{source: many, target: last}}]
+"""
+
+    async with worker_here(own_server.url, folder) as backend:
+        _, result = await run(backend, BackendRuns(own_server.url, folder), text)
+
+    assert result.task("long").output == "it was there"
+
+
+async def test_a_state_that_does_not_travel_stays_until_the_history_ends(
+    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "_HISTORY", 20)
+    monkeypatch.setattr(workflow, "_LONGEST_HISTORY", 60)
+    monkeypatch.setattr(workflow, "MOST", 3000)
+    text = f"tasks:\n  - id: many\n    forEach: {{items: {json.dumps(list(range(100)))}, maxConcurrent: 3}}\n"
+    text += "    shell: 'echo ${each.item}'\n"
+
+    async with worker_here(own_server.url, folder) as backend:
+        _, result = await run(backend, BackendRuns(own_server.url, folder), text)
+
+    assert result.status == "cancelled"
+    assert "its history is full" in result.task("many").failure.message
+    assert "--shared DIR" in result.task("many").failure.message

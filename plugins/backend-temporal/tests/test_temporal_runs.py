@@ -35,13 +35,6 @@ def nika(
     )
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder that belongs to no project."""
-    (tmp_path / ".git").mkdir()
-    return tmp_path
-
-
 def workflow(folder: Path, text: str) -> str:
     """Write a workflow, and return its file's name."""
     (folder / "w.nika.yaml").write_text(text)

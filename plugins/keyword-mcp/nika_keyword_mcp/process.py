@@ -22,7 +22,7 @@ from nika_core.plugin import Category, TaskError, is_folder
 from nika_core.toolbox.process import RunningProcess, open_process
 from nika_keyword_mcp.incoming import Incoming, as_sent
 from nika_keyword_mcp.servers import Server
-from nika_keyword_mcp.wire import LARGEST_UNENDED, MAX_MESSAGE, is_json
+from nika_keyword_mcp.wire import LARGEST_UNENDED, MAX_MESSAGE, JsonRpc, is_json
 
 INHERITED: Final = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -32,6 +32,7 @@ INHERITED: Final = (
 _TAIL: Final = 4096  # bytes of stderr that are kept
 _CHUNK: Final = 65_536
 _GRACE: Final = 1.0  # seconds between the closing of its input, TERM and KILL
+_QUIET: Final = 2.0  # seconds after an answer that names no request of ours, before it is taken for one of ours
 _LAST_READ: Final = 0.25  # seconds for what it wrote last, after its end
 _EXIT_CODE: Final = 0.2  # seconds that it may take to end after it has closed its output
 
@@ -47,10 +48,12 @@ class Child:
     fault: str = ""  # why we stopped listening
 
     def last_words(self) -> str:
-        """Return the last lines that it wrote to stderr, as one of at most 300 characters."""
+        """Return the last lines that it wrote to stderr, and what it wrote to stdout that is no message, shortened."""
         lines = [" ".join(line.split()) for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip()]
         text = " | ".join(lines[-4:])
-        return text if len(text) <= 300 else "…" + text[-299:]
+        text = text if len(text) <= 300 else "…" + text[-299:]
+        prints = self.incoming.prints()
+        return " | ".join(filter(None, (text, f"in place of a message: {prints}" if prints else "")))
 
     def how(self) -> str:
         """How it ended, and what it said last."""
@@ -121,7 +124,7 @@ async def transport(child: Child) -> AsyncIterator[tuple[Any, Any]]:
 async def _read(child: Child, to_session: Any) -> None:
     buffer = bytearray()
     try:
-        while chunk := await child.process.stdout.read(_CHUNK):
+        while chunk := await _next(child, to_session):
             buffer += chunk
             if b"\n" not in chunk and not _is_whole(buffer):
                 if len(buffer) > MAX_MESSAGE:
@@ -146,6 +149,21 @@ async def _read(child: Child, to_session: Any) -> None:
         to_session.close()
 
 
+async def _next(child: Child, to_session: Any) -> bytes:
+    """Return what the server writes next; b"": nothing more comes."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_QUIET if child.incoming.unclear else None):
+                chunk = await child.process.stdout.read(_CHUNK)
+                if chunk:
+                    return chunk
+        ended = child.process.stdout.at_eof()
+        for message in child.incoming.settle():
+            await to_session.send(_session_message(message))
+        if ended:
+            return b""
+
+
 def _is_whole(line: bytes | bytearray) -> bool:
     """Return whether a line that has not ended is a whole message: some servers never end it, or with a CR."""
     end = line[-2:].rstrip(b"\r")[-1:]
@@ -166,8 +184,12 @@ def _messages(child: Child, line: bytes) -> list[SessionMessage]:
     messages = []
     for one in child.incoming.read(line.decode("utf-8", "replace")):
         with contextlib.suppress(ValueError):  # a request or notification of the server that is not one
-            messages.append(SessionMessage(jsonrpc_message_adapter.validate_python(one, by_name=False)))
+            messages.append(_session_message(one))
     return messages
+
+
+def _session_message(message: JsonRpc) -> SessionMessage:
+    return SessionMessage(jsonrpc_message_adapter.validate_python(message, by_name=False))
 
 
 async def _write(child: Child, from_session: Any) -> None:

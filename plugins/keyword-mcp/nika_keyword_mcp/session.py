@@ -231,6 +231,11 @@ class Connection:
         self._ready: asyncio.Future[Session] | None = None
         self._owners: dict[asyncio.Task[None], asyncio.Event] = {}
         self._over = False
+        self._junk = wire.Junk()
+
+    def junk(self) -> str:
+        """Return what the server sent last in place of a message, on one line; "": nothing."""
+        return self._junk.text if self._child is None else self._child.incoming.prints()
 
     async def session(self, within: float) -> Session:
         """Return an open session; it is opened in its own task, so that a cancelled caller breaks nothing.
@@ -271,7 +276,7 @@ class Connection:
                     async with asyncio.timeout(around.seconds):
                         if around.client is not None:
                             http = stack.enter_context(around.client.used())
-                            streams: Any = await remote.streams(self._server, http, stack)
+                            streams: Any = await remote.streams(self._server, http, stack, self._junk)
                         else:
                             self._child = await process.start(
                                 self._server, around.environ, around.env, around.folder, around.run_id

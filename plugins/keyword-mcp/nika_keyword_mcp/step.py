@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -72,9 +73,16 @@ async def in_session(name: str, context: StepContext, use: Callable[[Session], A
         return context.timeout - (time.monotonic() - began)
 
     try:
-        return await use(await connection.session(left()))
-    except forgotten:
-        return await use(await connection.session(left()))
+        try:
+            return await use(await connection.session(left()))
+        except forgotten:
+            return await use(await connection.session(left()))
+    except asyncio.CancelledError as error:
+        junk = connection.junk()
+        if not junk:
+            raise
+        message = f"what the MCP server '{name}' sent last is no message: {junk}"  # the timeout's error names it
+        raise TaskError(message, category=Category.CANCELLED) from error
 
 
 @asynccontextmanager

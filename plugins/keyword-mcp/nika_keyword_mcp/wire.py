@@ -25,7 +25,7 @@ RESULT_FIELDS: Final = frozenset(  # of the result of a call
 _MARK: Final = "nika"  # a key of ours in `_meta` of results and in `data` of errors; servers' own are never kept there
 _INTERNAL: Final = -32603
 _TRIES: Final = 50  # places of a line at which a message may begin
-_SHOWN: Final = 300  # characters of a server's reason
+SHOWN: Final = 300  # characters of a server's reason
 _ID: Final = re.compile(r'"id"\s*:\s*"?(\d{1,18})"?\s*[,}]')
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE: Final = re.compile(r"[\ud800-\udfff]")
@@ -52,6 +52,13 @@ class Failure:
     retry_after: float | None = None
     retriable: bool | None = None
     forgotten: bool = False
+
+
+@dataclass(slots=True)
+class Junk:
+    """What a server sent last that is no message, for the error of a call that nothing else ends."""
+
+    text: str = ""
 
 
 def messages(text: str) -> list[JsonRpc]:
@@ -171,6 +178,14 @@ def unreadable(request: int | str, content: Any) -> JsonRpc:
     return failed(request, Failure(reason, Category.EXECUTION.value, retriable=False))
 
 
+def of_another_request(request: int | str, message: JsonRpc) -> JsonRpc:
+    """Return the error for an answer that names another request than the only one that waits."""
+    said = reason_in(message["error"]) if message.get("error") else ""
+    other = cut(str(message.get("id")))
+    reason = f"the server answered another request ({other}) than the one that was sent ({request})"
+    return failed(request, Failure(f"{reason}: {cut(said)}" if said else reason, retriable=False))
+
+
 def failed(request: int | str, failure: Failure, error: Any = None) -> JsonRpc:
     """Return an error for a request. `error` is the server's own, whose code and data the SDK's negotiation needs."""
     code, data = _INTERNAL, None
@@ -251,8 +266,8 @@ def reason_in_text(text: str) -> str:
 
 def cut(text: str) -> str:
     """Return a server's words on one line, at most 300 characters."""
-    line = " ".join(shorten(text, 10 * _SHOWN).split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    line = " ".join(shorten(text, 10 * SHOWN).split())
+    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 
 class _NotAResultError(Exception):

@@ -100,6 +100,35 @@ async def test_a_failure_is_said_at_once_in_the_servers_words(small: Any, line: 
     assert said in (await fails(odd(small, tools_call=line))).message
 
 
+PROGRESS = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": 1}}
+
+
+async def words_when_stopped(context: Any) -> str:
+    """What a call says that is stopped once the server has written words, then its progress, and no answer."""
+    under_way = asyncio.create_task(call(context))
+    async with asyncio.timeout(60):
+        while not context.reports:
+            await asyncio.sleep(0.01)
+    under_way.cancel()
+    with pytest.raises(TaskError) as caught:
+        await under_way
+    return caught.value.message
+
+
+def progress() -> str:
+    return json.dumps(PROGRESS).replace('"progress": 1', '"progress": 1, "progressToken": @ID')
+
+
+async def test_a_call_that_is_stopped_says_what_came_in_place_of_an_answer(small: Any) -> None:
+    context = odd(small, tools_call=f"the disk is full\n{progress()}\n")
+    assert await words_when_stopped(context) == ("what the MCP server 'odd' sent last is no message: the disk is full")
+
+
+async def test_a_call_that_is_stopped_without_a_word_of_the_server_is_just_stopped(small: Any) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await words_when_stopped(odd(small, tools_call=f"{progress()}\n"))
+
+
 async def test_an_error_of_one_call_ends_neither_the_server_nor_other_calls(small: Any, tmp_path: Path) -> None:
     context = odd(small, tools_call=answer(error={"code": -32000, "message": "quota"}))
     errors = [await fails(context) for _ in range(3)]

@@ -33,13 +33,14 @@ class Odd(OddMcpServer):
     """A server: `answer` returns an HTTP message for what is asked, or None for the proper one."""
 
     answer: Callable[[Asked], bytes | None] = staticmethod(lambda _: None)
+    then: Any = "close"
 
     def answer_to(self, request: ReceivedRequest) -> RawAnswer:
         body = request.body
         session = request.headers.get("mcp-session-id", "")
         asked = Asked(body.get("method", ""), request.method, session, request.path, body.get("id"))
         data = self.answer(asked)
-        return RawAnswer(data, "close") if data else super().answer_to(request)
+        return RawAnswer(data, self.then) if data else super().answer_to(request)
 
 
 def http(status: int, body: str | bytes = b"", kind: str = "application/json", **headers: str) -> bytes:
@@ -328,3 +329,19 @@ async def test_certificates_that_are_not_there_are_said(small: Any, odd: Odd, va
     small.environ[variable] = "/no/such/file.pem"
     error = await fails(small)
     assert (error.category, variable in error.message) == (Category.CONFIG, True)
+
+
+async def test_a_call_that_is_stopped_says_what_came_in_place_of_an_answer(small: Any, odd: Odd) -> None:
+    def working(asked: Asked) -> bytes:
+        params = {"progressToken": asked.id, "progress": 1}
+        progress = json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+        return stream(f"data: the disk is full\n\ndata: {progress}\n\n")
+
+    odd.answer, odd.then = only_calls(working), "hang"
+    under_way = asyncio.create_task(call(small))
+    async with asyncio.timeout(60):
+        while not small.reports:
+            await asyncio.sleep(0.01)
+    under_way.cancel()
+    with pytest.raises(TaskError, match="'odd' sent last is no message: the disk is full"):
+        await under_way

@@ -82,6 +82,7 @@ class RunSpans:
         self._latest: dict[str, str] = {}  # the span of the latest attempt of each task
         self._keywords: dict[str, str] = {}
         self._notes: list[tuple[int, str]] = []
+        self._asked: dict[tuple[str, Any], Mapping[str, Any]] = {}  # requests without a reply yet
 
     def observe(self, event: Event) -> Iterator[FinishedSpan]:
         """Yield the spans that end with an event."""
@@ -103,6 +104,9 @@ class RunSpans:
             yield from self._end(task, at, "retrying", data)
         elif event.kind in _STATES:
             yield from self._end(task, at, _STATES[EventKind(event.kind)], data)
+        elif event.kind == EventKind.MODEL_ASKED:
+            if self._capture:
+                self._asked[task, data.get("call")] = data
         elif event.kind == EventKind.MODEL_CALLED:
             yield self._model_call(task, event.seq, at, data)
         elif event.kind == EventKind.TOOL_CALLED:
@@ -223,6 +227,8 @@ class RunSpans:
         for key, name in (("reused", names.REUSED), ("decision", names.DECISION)):
             if data.get(key):
                 attributes[name] = True
+        if self._capture:
+            attributes |= _said(self._asked.pop((task, data.get("call")), {}), data)
         return self._part(task, f"{names.CHAT} {model}", seq, at, data, attributes, client=True)
 
     def _tool_call(self, task: str, seq: int, at: int, data: Mapping[str, Any]) -> FinishedSpan:
@@ -234,8 +240,9 @@ class RunSpans:
             attributes[names.ERROR_TYPE] = names.OTHER_ERROR
         if data.get("reused"):
             attributes[names.REUSED] = True
-        if self._capture and "arguments" in data:
-            attributes[names.TOOL_ARGUMENTS] = _text(data["arguments"])
+        for key, name in (("arguments", names.TOOL_ARGUMENTS), ("content", names.TOOL_RESULT)):
+            if self._capture and key in data:
+                attributes[name] = _text(data[key])
         error = str(data.get("message") or "the tool failed") if failed else None
         return self._part(task, f"{names.EXECUTE_TOOL} {tool}", seq, at, data, attributes, error=error)
 
@@ -304,13 +311,45 @@ def _captured(data: Mapping[str, Any]) -> Attributes:
     return found
 
 
+def _said(asked: Mapping[str, Any], answered: Mapping[str, Any]) -> Attributes:
+    """Return what is new in a request, and its reply: a conversation of n turns is not sent n times."""
+    found: Attributes = {}
+    if asked.get("system"):
+        found[names.SYSTEM] = _text([{"type": "text", "content": asked["system"]}])
+    if isinstance(messages := asked.get("messages"), list) and messages:
+        found[names.INPUT_MESSAGES] = _text([_message(each) for each in messages])
+    if isinstance(reply := answered.get("reply"), list) and reply:
+        reason = str(answered.get("stopReason", ""))
+        found[names.OUTPUT_MESSAGES] = _text(
+            [{**_message({"role": "assistant", "content": reply}), "finish_reason": reason}]
+        )
+    return found
+
+
 def _message(message: Any) -> Any:
     """Return a message of a conversation in the form of the conventions."""
     if not isinstance(message, Mapping):
         return {"role": "user", "parts": [{"type": "text", "content": str(message)}]}
     content = message.get("content")
-    parts = content if isinstance(content, list) else [{"type": "text", "content": content}]
+    parts = [_part(each) for each in content] if isinstance(content, list) else [{"type": "text", "content": content}]
     return {"role": message.get("role", "user"), "parts": parts}
+
+
+def _part(part: Any) -> Any:
+    """Return a part of a message in the form of the conventions; a provider's own reasoning is left out."""
+    if not isinstance(part, Mapping):
+        return {"type": "text", "content": str(part)}
+    match part.get("type"):
+        case "text":
+            return {"type": "text", "content": part.get("text", "")}
+        case "toolCall":
+            arguments = part.get("arguments", part.get("raw"))
+            return {"type": "tool_call", "id": part.get("id"), "name": part.get("name"), "arguments": arguments}
+        case "toolResult":
+            return {"type": "tool_call_response", "id": part.get("callId"), "response": part.get("text", "")}
+        case "reasoning":
+            return {"type": "reasoning"}
+    return dict(part)
 
 
 def _text(value: Any) -> str:

@@ -176,7 +176,36 @@ def test_outputs_and_conversations_are_sent_only_if_the_user_says_so_and_masked(
     [asked] = json.loads(talk["gen_ai.input.messages"])
     assert asked == {"role": "user", "parts": [{"type": "text", "content": "The word is ***"}]}
     assert json.loads(talk["gen_ai.output.messages"])[0]["role"] == "assistant"
+    chat = attributes_of(by_name(collector)["chat echo"].attributes)
+    assert json.loads(chat["gen_ai.input.messages"]) == [asked]
+    [answered] = json.loads(chat["gen_ai.output.messages"])
+    assert (answered["role"], answered["parts"][0]["type"], answered["finish_reason"]) == ("assistant", "text", "end")
     assert secret.encode() not in b"".join(request.SerializeToString() for request in collector.traces)
+
+
+def test_a_span_of_a_call_has_what_is_new_in_its_request_and_that_of_a_tool_what_it_gave(
+    project: Project, collector: Collector
+) -> None:
+    (project.folder / "f.py").write_text("def give(n: int) -> str:\n    return f'item {n}'\n")
+    call = {"name": "f_give", "arguments": {"n": 4}}
+    script = [{"text": "I look.", "toolCalls": [call]}, {"text": "Done."}]
+    (project.folder / "script.json").write_text(json.dumps(script))
+    agent = "{provider: mock, model: mock, systemPrompt: Be brief., allowedTools: ['function::f.py::give']}"
+    project.run(
+        f"agent: {agent}\ntasks:\n  - {{id: talk, agent: Go.}}\n",
+        NIKA_MOCK_SCRIPT="script.json",
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="SPAN_ONLY",
+    )
+    chats = [attributes_of(span.attributes) for span in collector.spans if span.name == "chat mock"]
+    first, second = sorted(chats, key=lambda chat: "gen_ai.system_instructions" not in chat)
+    assert json.loads(first["gen_ai.system_instructions"]) == [{"type": "text", "content": "Be brief."}]
+    assert json.loads(first["gen_ai.output.messages"])[0]["parts"][1]["name"] == "f_give"
+    [told] = json.loads(second["gen_ai.input.messages"])
+    assert (told["role"], told["parts"][0]["type"], told["parts"][0]["response"]) == (
+        *("tool", "tool_call_response", "item 4"),
+    )
+    tool = attributes_of(by_name(collector)["execute_tool function::f.py::give"].attributes)
+    assert (json.loads(tool["gen_ai.tool.call.arguments"]), tool["gen_ai.tool.call.result"]) == ({"n": 4}, "item 4")
 
 
 def test_metrics_count_runs_tasks_tokens_and_time(sent: Sent) -> None:

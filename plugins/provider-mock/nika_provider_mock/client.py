@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nika_core.plugin import (
     BatchReply,
@@ -33,7 +32,9 @@ from nika_core.plugin import (
     estimate_tokens,
 )
 from nika_provider_mock.schema_instance import instance_of
-from nika_provider_mock.script import Reply, Script, read_script
+
+if TYPE_CHECKING:
+    from nika_provider_mock.script import Reply, Script
 
 SCRIPT_VARIABLE: Final = "NIKA_MOCK_SCRIPT"
 UNSEEN_VARIABLE: Final = "NIKA_MOCK_FILES"  # set: images and PDF files are taken, and not looked at
@@ -72,11 +73,11 @@ class Client:
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
         """Play a reply. Raise TaskError if the script says so."""
-        reply = self._load().take(request) or Reply()
-        if reply.hang:
-            await asyncio.Event().wait()
-        if reply.delay:
-            await asyncio.sleep(reply.delay)
+        reply = self._load().reply_to(request)
+        if reply.hang or reply.delay:
+            import asyncio
+
+            await (asyncio.Event().wait() if reply.hang else asyncio.sleep(reply.delay))
         text, finished = _answer(request, reply)
         parts = _split(text, reply.chunks)
         for index, part in enumerate(parts):
@@ -106,7 +107,7 @@ class Client:
         """Return an id that holds the replies themselves, so that a later process can still collect them."""
         replies: dict[str, Any] = {}
         for name, request in requests.items():
-            reply = self._load().take(request) or Reply()
+            reply = self._load().reply_to(request)
             text, finished = _answer(request, reply)
             if reply.fault:
                 replies[name] = {"error": reply.fault.message}
@@ -142,6 +143,8 @@ class Client:
 
     def _load(self) -> Script:
         if self._script is None:
+            from nika_provider_mock.script import Script, read_script  # nothing but a call needs it
+
             self._script = read_script(self._path) if self._path else Script()
         return self._script
 

@@ -98,6 +98,10 @@ class Script:
                 return reply
         return None
 
+    def reply_to(self, request: ModelRequest) -> Reply:
+        """Use up and return the next reply for this request, or the usual one if the script has none."""
+        return self.take(request) or Reply()
+
 
 def read_script(path: str) -> Script:
     """Read a script. Raise TaskError (category config) that says what is wrong with the file."""

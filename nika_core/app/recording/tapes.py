@@ -1,0 +1,44 @@
+"""The tape of a run: a recorder, or a replayer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from nika_core.app.mocked_answers import MockedAnswers, NodeValues
+from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.recording.recorder import Recorder
+from nika_core.app.recording.replayer import Replayer
+from nika_core.app.recording.requests import Requests
+from nika_core.app.run_folder import RunFolder
+from nika_core.engine.core.ports import ModelCaller
+from nika_core.engine.task.tape import Tape
+
+
+class RunTape(Tape, Protocol):
+    """What records or replays one run.
+
+    Attributes:
+        replays: whether nothing is called.
+        missing: what was asked of a recording that does not have it, a message each.
+    """
+
+    replays: bool
+    missing: list[str]
+
+    def on(self, caller: ModelCaller) -> ModelCaller:
+        """Return a caller whose calls go by way of this tape."""
+        ...
+
+    def finish(self) -> str:
+        """Write what was recorded, at the end of the run; return what the user should know if that fails, else ""."""
+        ...
+
+
+def tape_of(prepared: PreparedRun, folder: Callable[[], RunFolder], answers: MockedAnswers | None) -> RunTape | None:
+    """Return what records or replays a run; None: neither was asked for."""
+    options = prepared.options
+    requests = Requests(prepared, folder)
+    if options.replays:
+        return Replayer(options.recording, NodeValues(options.outputs or {}), requests, answers)
+    return None if options.record is None else Recorder(options.record, prepared.workflow.name, requests)

@@ -1,0 +1,284 @@
+"""Runs that are recorded, and runs that replay a recording: what is kept, what is called, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+import nika_core as nika
+from nika_core import codes
+from nika_core.errors import UsageError
+from nika_core.model.message import ToolCall
+from nika_core.model.usage import Usage
+from nika_core.plugin import Keyword, StepContext, fields, hookimpl
+from nika_core.testing import ScriptedModel, echo, model_reply, scripted
+from nika_core.testing.scripted import script_in_environ
+
+SECRET = "s3cr3t-value-of-a-key"
+
+
+class Stamp:
+    """A step of a third party, with an effect that a test can count, and a secret that it learns only when it runs."""
+
+    calls: list[Any] = []
+
+    async def run(self, payload: Any, context: StepContext) -> Any:
+        self.calls.append(payload["text"])
+        context.secret("learned-while-it-ran")
+        return {"stamped": payload["text"], "by": "learned-while-it-ran"}
+
+
+class _Hooks:
+    NIKA_API = 1
+
+    @hookimpl
+    def nika_task_keywords(self) -> list[Keyword]:
+        return [
+            Keyword(
+                name="stamp",
+                summary="Stamps a text.",
+                primary="text",
+                payload=fields.Map({"text": fields.Anything()}),
+                step=f"{__name__}:Stamp",
+            )
+        ]
+
+
+@pytest.fixture
+def stamps() -> list[Any]:
+
+    Stamp.calls.clear()
+    return Stamp.calls
+
+
+def write(folder: Path, text: str, name: str = "flow") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.nika.yaml"
+    path.write_text(dedent(text), encoding="utf-8")
+    return path
+
+
+def run(path: Path, environ: Mapping[str, str] | None = None, **options: Any) -> nika.RunResult:
+    found = {"PATH": os.environ["PATH"], **(environ or {})}
+    options.setdefault("journal", False)
+    return nika.run(path, environ=found, plugins=[_Hooks(), echo, scripted], **options)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def task(result: nika.RunResult, id_: str) -> nika.TaskResult:
+    return next(each for each in result.tasks if each.id == id_)
+
+
+TWO = """
+    inputs: {name: {type: string, default: Ada}}
+    tasks:
+      - {id: mark, stamp: "${input.name}"}
+      - {id: say, set: "{{mark.stamped}}!"}
+"""
+
+
+def test_a_replay_gives_what_a_third_party_s_keyword_gave_and_calls_it_no_more(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, TWO)
+    first = run(path, record=tmp_path / "rec")
+    assert (first.output, stamps) == ("Ada!", ["Ada"])
+    again = run(path, recording=tmp_path / "rec")
+    assert (again.output, stamps) == ("Ada!", ["Ada"])
+    assert not (tmp_path / ".nika").exists()
+
+
+def test_no_secret_is_in_a_recording_not_even_one_that_is_learned_later(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, 'tasks:\n  - {id: one, stamp: "${env.API_KEY}"}\n  - {id: two, stamp: "{{one.by}}"}\n')
+    run(path, {"API_KEY": SECRET}, record=tmp_path / "rec")
+    whole = "\n".join(contents(tmp_path / "rec").values())
+    assert SECRET not in whole
+    assert "learned-while-it-ran" not in whole
+    other = run(path, {"API_KEY": "another-value-of-it"}, recording=tmp_path / "rec")
+    assert other.succeeded
+    assert len(stamps) == 2
+
+
+def test_a_recording_is_the_same_whenever_and_wherever_it_is_made(tmp_path: Path, stamps: list[Any]):
+    text = 'tasks:\n  - {id: it, shell: "echo $PWD ${run.id} ${run.folder}"}\n  - {id: on, stamp: "{{it}}"}\n'
+    found = []
+    for name in ("here", "there"):
+        run(write(tmp_path / name, text), record=tmp_path / name / "rec")
+        found.append(contents(tmp_path / name / "rec"))
+    assert found[0] == found[1]
+    (tmp_path / "third").mkdir()
+    (tmp_path / "here" / "rec").rename(tmp_path / "third" / "rec")
+    result = run(write(tmp_path / "third", text), recording=tmp_path / "third" / "rec")
+    assert str(task(result, "it").output).startswith(f"{tmp_path}/third {result.run_id} ")
+
+
+def test_what_was_not_recorded_fails_and_shows_the_nearest_with_the_difference(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, TWO)
+    for name in ("Ada", "Grace Hopper"):
+        run(path, record=tmp_path / "rec", inputs={"name": name})
+    result = run(path, recording=tmp_path / "rec", inputs={"name": "Grace Hoper"})
+    failure = task(result, "mark").failure
+    assert failure is not None
+    assert failure.code == codes.NOT_RECORDED
+    assert "-    text: Grace Hopper\n+    text: Grace Hoper" in failure.message
+    assert "nika test --update" in str(failure.hint)
+    assert stamps == ["Ada", "Grace Hopper"]
+
+
+def test_models_and_tools_are_replayed_with_their_events_and_their_cost(tmp_path: Path):
+    path = write(
+        tmp_path,
+        """
+        agent: {provider: scripted, model: scripted, allowedTools: [shell]}
+        tasks: [{id: look, agent: "Look around"}]
+        """,
+    )
+    usage = Usage(input_tokens=11, output_tokens=7, calls=1)
+    call = ToolCall("c1", "shell", {"command": "echo found > made; echo found"})
+    model = ScriptedModel(model_reply("", call, usage=usage), model_reply("done", usage=usage))
+    seen: list[tuple[Any, ...]] = []
+
+    def see(event: nika.Event) -> None:
+        if event.kind in ("model.called", "tool.called"):
+            seen.append((event.kind, event.data.get("tool"), event.data.get("usage")))
+
+    with script_in_environ(model) as environ:
+        first = run(path, environ, record=tmp_path / "rec", on_event=see)
+    assert first.output == "done"
+    (tmp_path / "made").unlink()
+    recorded, seen[:] = list(seen), []
+    again = run(path, recording=tmp_path / "rec", on_event=see)
+    assert (again.output, again.usage, seen) == ("done", first.usage, recorded)
+    assert [kind for kind, *_ in seen] == ["model.called", "tool.called", "model.called"]
+    assert not (tmp_path / "made").exists()
+
+
+def test_attempts_that_failed_fail_again_and_the_replay_waits_for_none_of_them(tmp_path: Path):
+    path = write(
+        tmp_path,
+        """
+        tasks:
+          - {id: it, shell: "test -e mark && echo there || { touch mark; exit 3; }", retry: {max: 2, backoff: 50ms}}
+        """,
+    )
+    first = run(path, record=tmp_path / "rec")
+    (tmp_path / "mark").unlink()
+    again = run(path, recording=tmp_path / "rec")
+    assert [(task(each, "it").attempts, each.output) for each in (first, again)] == [(2, "there")] * 2
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_time_out_and_a_failure_are_replayed_as_what_they_were(tmp_path: Path):
+    path = write(
+        tmp_path,
+        """
+        tasks:
+          - {id: slow, shell: "sleep 60", timeout: 200ms}
+          - {id: bad, shell: "echo partly; exit 7"}
+        """,
+    )
+    first = run(path, record=tmp_path / "rec")
+    again = run(path, recording=tmp_path / "rec")
+    for id_ in ("slow", "bad"):
+        assert task(again, id_).failure == task(first, id_).failure
+        assert task(again, id_).output == task(first, id_).output
+
+
+LOOP = """
+    tasks:
+      - id: poll
+        shell: "echo x >> log; wc -l < log"
+        repeat: {until: "{{poll}} >= %d", max: 9, every: %s}
+"""
+
+
+def test_rounds_that_ask_the_same_are_given_what_each_gave_at_once_and_not_one_more(tmp_path: Path):
+    first = run(write(tmp_path, LOOP % (3, "1ms")), record=tmp_path / "rec")
+    assert str(first.output).strip() == "3"
+    (tmp_path / "log").unlink()
+    assert run(write(tmp_path, LOOP % (3, "1h")), recording=tmp_path / "rec").output == first.output
+    more = run(write(tmp_path, LOOP % (4, "1h")), recording=tmp_path / "rec")
+    assert "asked 3 times" in str(task(more, "poll").failure)
+    assert not (tmp_path / "log").exists()
+
+
+def test_outputs_stand_in_for_tasks_and_the_others_play_their_parts(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, TWO)
+    assert run(path, outputs={"mark": {"stamped": "given"}}).output == "given!"
+    run(path, record=tmp_path / "rec")
+    assert run(path, recording=tmp_path / "rec", outputs={"mark": {"stamped": "given"}}).output == "given!"
+    assert stamps == ["Ada"]
+    with pytest.raises(UsageError, match="the outputs: the workflow has no task 'mrk'") as refused:
+        run(path, outputs={"mrk": 1})
+    assert refused.value.hint == "did you mean 'mark'?"
+
+
+def test_a_person_is_asked_in_no_replay(tmp_path: Path):
+    path = write(tmp_path, 'tasks:\n  - {id: ok, ask: "Go on?"}\n  - {id: say, set: "went on", when: "{{ok}}"}\n')
+    run(path, record=tmp_path / "rec", mock=True, answers={"ok": "yes"})
+    assert run(path, recording=tmp_path / "rec").output == "went on"
+    assert task(run(path, recording=tmp_path / "rec", answers={"ok": "no"}), "say").state == "skipped"
+    empty = run(path, outputs={})
+    assert "there is no answer for it" in str(task(empty, "ok").failure)
+
+
+def test_the_decisions_of_a_main_agent_are_replayed(tmp_path: Path):
+    path = write(
+        tmp_path,
+        """
+        agent: {provider: scripted, model: scripted, mode: agentic}
+        tasks:
+          - {id: bad, shell: "exit 3"}
+          - {id: after, set: "on", when: "${state.bad} != 'success'"}
+        """,
+    )
+    decision = model_reply("", ToolCall("d", "skip_task", {"reason": "not needed"}))
+    with script_in_environ(ScriptedModel(decision)) as environ:
+        first = run(path, environ, record=tmp_path / "rec")
+    again = run(path, recording=tmp_path / "rec")
+    assert [each.state for each in again.tasks] == [each.state for each in first.tasks]
+    assert [name for name in contents(tmp_path / "rec") if ".model." in name]
+    assert again.usage == first.usage
+
+
+def test_what_nothing_asks_for_is_named(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, TWO)
+    for name in ("Ada", "Bob"):
+        run(path, record=tmp_path / "rec", inputs={"name": name})
+    recording = nika.Recording.open(tmp_path / "rec")
+    run(path, recording=recording)
+    (stale,) = recording.unused
+    assert "Bob" in stale.read_text()
+
+
+def test_a_recording_that_is_not_this_workflow_s_or_cannot_be_read_is_refused(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, TWO)
+    run(path, record=tmp_path / "rec")
+    with pytest.raises(UsageError, match="is of the workflow 'flow', and this is 'other'"):
+        run(write(tmp_path, TWO, "other"), recording=tmp_path / "rec")
+    with pytest.raises(UsageError, match="is of the workflow 'flow', and this is 'other'"):
+        run(tmp_path / "other.nika.yaml", record=tmp_path / "rec")
+    with pytest.raises(UsageError, match="there is no recording in"):
+        run(path, recording=tmp_path)
+    with pytest.raises(UsageError, match="holds something other than a recording"):
+        run(path, record=tmp_path)
+    with pytest.raises(UsageError, match="is not a folder"):
+        run(path, record=path)
+    with pytest.raises(UsageError, match="cannot record another one"):
+        run(path, record=tmp_path / "new", recording=tmp_path / "rec")
+    (file,) = (tmp_path / "rec").glob("mark.*")
+    file.write_text("task: mark\nkeyword: [stamp\n")
+    with pytest.raises(UsageError) as refused:
+        run(path, recording=tmp_path / "rec")
+    assert refused.value.code == codes.BAD_RECORDING
+    assert str(refused.value.place).startswith(f"{file}:3:")
+    file.write_text("task: mark\nkeyword: stamp\ngiven: {}\n")
+    with pytest.raises(UsageError, match="`gave` is missing"):
+        run(path, recording=tmp_path / "rec")
+    assert stamps == ["Ada"]
