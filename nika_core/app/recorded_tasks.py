@@ -33,7 +33,7 @@ class _Node:
 
     Attributes:
         life: in which life of the run it last began.
-        items: the hash of the list that it is; "": it is none, or that is not known.
+        items: the hash of its list's items; "": it has no list, or the hash is not known.
         told: the events that say how it stands: the last one, and those before it that it adds to.
         group: what its children are; None: it has none.
     """

@@ -1,4 +1,4 @@
-"""Large values that leave memory once history has them, and are read again by whoever needs them."""
+"""Large values that leave memory once history has them, and are read again when they are needed."""
 
 from __future__ import annotations
 

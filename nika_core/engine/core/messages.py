@@ -23,7 +23,7 @@ from nika_core.values import dataclass, field
 class Outcome(NamedTuple):
     """How one epoch of a node ended: the one result of its key.
 
-    Whoever looks into `output` takes its `value_of`: a large one may have left memory.
+    To look into `output`, take its `value_of`: a large one may have left memory.
 
     `failure` is there exactly when it did not succeed, and its category says whether it failed, took too long or was
     cancelled; `output` is then what it had produced, as `${error}` shows it.
