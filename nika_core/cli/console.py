@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final, TextIO
 
 from nika_core import codes
+from nika_core.cli.cells import wrap
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity
 from nika_core.model.large_values import LargeValue
 from nika_core.model.masking import Masker, secret_values
@@ -32,6 +34,7 @@ def plain(text: str) -> str:
     return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
+INDENT: Final = 4  # columns by which the rest of a wrapped line is indented
 _LINES: Final = 1000  # that are written at once
 _PIECE: Final = 256 * 1024  # characters that are written at once
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
@@ -53,8 +56,8 @@ def coloured(stream: TextIO) -> bool:
 
 
 def is_live(stream: TextIO) -> bool:
-    """Return whether this stream shows a live view."""
-    return coloured(stream) and _is_terminal(stream)
+    """Return whether this stream shows a live view, be it without colours."""
+    return _is_terminal(stream)
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -65,6 +68,11 @@ def style(text: str, *names: str, stream: TextIO | None = None) -> str:
     """Return `text` in a colour if the stream (by default stderr) shows colours."""
     if not names or not coloured(stream or sys.stderr):
         return text
+    return paint(text, *names)
+
+
+def paint(text: str, *names: str) -> str:
+    """Return `text` in a colour, for a stream that is known to show colours."""
     return f"\x1b[{';'.join(_STYLES[name] for name in names)}m{text}\x1b[0m"
 
 
@@ -191,16 +199,43 @@ def masked(text: str) -> str:
     return text if _masker is None else _masker.text(text)
 
 
-def print_message(text: str) -> None:
-    """Print a line for people to stderr; if it cannot be written, the work continues.
+def print_message(text: str, *, wrapped: bool = False) -> None:
+    """Print a line for people to stderr, as `message_text` makes it; if it cannot be written, the work continues.
+
+    Args:
+        wrapped: break a line that is wider than the terminal at spaces; not for what may be copied, such as commands.
+    """
+    text = message_text(text)
+    with suppress(OSError):
+        _write(sys.stderr, (wrap_message(text) if wrapped else text) + "\n")
+
+
+def wrap_message(text: str) -> str:
+    """Return a message for stderr, with lines that are wider than a terminal broken at spaces, and indented."""
+    if not _is_terminal(sys.stderr):
+        return text
+    return wrap(text, terminal_size(sys.stderr)[0], INDENT)
+
+
+def terminal_size(stream: TextIO) -> tuple[int, int]:
+    """Return a terminal's columns and rows, as they are now."""
+    try:
+        width, height = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # it is gone, or a test's
+        width = height = 0
+    if width <= 0 or height <= 0:
+        width, height = shutil.get_terminal_size((80, 24))
+    return width, height
+
+
+def message_text(text: str) -> str:
+    """Return a message without secrets and control codes.
 
     The colours of `style` are kept; whatever else a terminal would act upon, such as the name of a file, is shown.
     """
     text = masked(text)
     parts = _COLOUR.split(text) if coloured(sys.stderr) else [text]
-    safe = "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
-    with suppress(OSError):
-        _write(sys.stderr, safe + "\n")
+    return "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
@@ -280,9 +315,9 @@ def print_problem_line(problem: Problem) -> None:
     where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
     colour = "red" if problem.severity is Severity.ERROR else "yellow"
     severity = style(problem.severity.value, "bold", colour)
-    print_message(f"{where}{severity}[{problem.code}]: {plain(problem.message)}")
+    print_message(f"{where}{severity}[{problem.code}]: {plain(problem.message)}", wrapped=True)
     if problem.hint:
-        print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
+        print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}", wrapped=True)
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
