@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, TextIO
 from nika_core import codes
 from nika_core.cli.cells import wrap
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity
+from nika_core.model.large_values import LargeValue
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.text import escape_unsafe
 
@@ -239,17 +240,24 @@ def message_text(text: str) -> str:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """Return `value` as JSON, with every character escaped that a terminal would act upon."""
-    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
+    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=_default))
 
 
-def print_json(value: Any, *, indent: int | None = 2) -> None:
+def _default(value: Any) -> Any:
+    return value.get() if isinstance(value, LargeValue) else str(value)
+
+
+def print_json(value: Any, *, indent: int | None = 2, inside: int = 0) -> None:
     """Print one JSON document to stdout; without `indent` in one line.
 
     JSON between programs is UTF-8, as RFC 8259 says. To a stream that is not, it is written in ASCII, with escapes.
+
+    Args:
+        inside: down to which level a line is written part by part, each of which has to fit into memory.
     """
     write = _write if _is_utf8(data_stream()) else _write_json_ascii
     with _told_as_output_error():
-        for piece in _json_pieces(value, indent):
+        for piece in _json_pieces(value, indent, inside):
             write(data_stream(), piece)
 
 
@@ -257,20 +265,32 @@ def _is_utf8(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8")
 
 
-def _json_pieces(value: Any, indent: int | None) -> Iterator[str]:
+def _json_pieces(value: Any, indent: int | None, inside: int) -> Iterator[str]:
     """Yield a line of `json_text` in pieces: the outputs of a run may be far larger together than what is free."""
-    if indent is None:  # a line, of one event or so, is encoded in one piece by C
-        yield json_text(value) + "\n"
-        return
     held: list[str] = []
     size = 0
-    for token in json.JSONEncoder(indent=indent, ensure_ascii=False, default=str).iterencode(value):
+    encoder = json.JSONEncoder(indent=indent, ensure_ascii=False, default=_default)
+    for token in encoder.iterencode(value) if indent is not None else _line_tokens(value, encoder, inside):
         held.append(token)
         size += len(token)
         if size > _PIECE:
             yield escape_unsafe("".join(held))
             held, size = [], 0
     yield escape_unsafe("".join(held)) + "\n"
+
+
+def _line_tokens(value: Any, encoder: json.JSONEncoder, inside: int) -> Iterator[str]:
+    """Yield the parts of one line of JSON, those deeper inside as one: C encodes them."""
+    if not (inside and value and isinstance(value, dict | list)):
+        yield encoder.encode(value)
+        return
+    named = isinstance(value, dict)
+    yield "{" if named else "["
+    for at, each in enumerate(value):
+        comma = ", " if at else ""
+        yield f"{comma}{encoder.encode(each)}: " if named else comma
+        yield from _line_tokens(value[each] if named else each, encoder, inside - 1)
+    yield "}" if named else "]"
 
 
 def _write_json_ascii(stream: TextIO, text: str) -> None:

@@ -19,6 +19,7 @@ from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
 from nika_core.errors import JournalError, Place
 from nika_core.model.answer_line import shell_id
+from nika_core.model.codec import result_json
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.text import time_text
@@ -153,9 +154,10 @@ def print_result(
         told: the tasks whose failures were printed when they happened; those of others are printed now.
     """
     if format_ == "json":
-        print_json(nika.to_json(result))
+        print_json(result_json(result, read=False))
     elif format_ == "jsonl":
-        print_json({"event": "result", "runId": result.run_id, "data": nika.to_json(result)}, indent=None)
+        line = {"event": "result", "runId": result.run_id, "data": result_json(result, read=False)}
+        print_json(line, indent=None, inside=3)
     else:
         _print_pretty(result, prepared, told)
     annotate_failures(result, prepared.workflow)
