@@ -92,6 +92,17 @@ class TemporalBackend:
     async def events(self, run_id: str, since: int = 0) -> AsyncIterator[RunUpdate]:
         """Follow a run."""
         handle = await self._handle(run_id)
+        over = asyncio.ensure_future(handle.result())  # the server says it at once, which no look could
+        try:
+            async for update in self._updates(handle, run_id, since, over):
+                yield update
+        finally:
+            over.cancel()
+            await asyncio.wait([over])
+
+    async def _updates(
+        self, handle: WorkflowHandle[Any, Any], run_id: str, since: int, over: asyncio.Future[Any]
+    ) -> AsyncIterator[RunUpdate]:
         told = ""
         while True:
             description = await self._describe(handle, run_id)
@@ -114,7 +125,10 @@ class TemporalBackend:
             )
             if ended:
                 return
-            await asyncio.sleep(_LOOK)
+            if over.done():
+                await asyncio.sleep(_LOOK)  # the server was away for a moment, or says it before it shows it
+            else:
+                await asyncio.wait([over], timeout=_LOOK)
 
     async def signal(self, run_id: str, signal: JsonObject) -> None:
         """Hand a signal to a run."""
