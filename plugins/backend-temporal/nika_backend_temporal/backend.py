@@ -98,7 +98,7 @@ class TemporalBackend:
                 yield update
         finally:
             over.cancel()
-            await asyncio.wait([over])
+            await asyncio.gather(over, return_exceptions=True)
 
     async def _updates(
         self, handle: WorkflowHandle[Any, Any], run_id: str, since: int, over: asyncio.Future[Any]
