@@ -12,6 +12,7 @@ from nika_core.app.results import RecordedRun, SentSignal, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
+from nika_core.model.events import Event
 from nika_core.model.files import is_folder
 from nika_core.model.json import Json
 from nika_core.model.named_files import find_project
@@ -32,6 +33,28 @@ def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = Tru
             number in all as `length`.
     """
     return recorded_run(_journal(folder), run, large_outputs=large_outputs)
+
+
+def find(run: str, *, folder: str | Path | None = None) -> str:
+    """Return the whole id of a run. Raise JournalError.
+
+    Args:
+        run, folder: as for `get`.
+    """
+    return _journal(folder).find(run)
+
+
+def events(
+    run: str, *, after: int = 0, folder: str | Path | None = None, large_outputs: bool = True
+) -> tuple[Event, ...]:
+    """Return what has happened in a run, in order, also in one that another process works on. Raise JournalError.
+
+    Args:
+        run, folder, large_outputs: as for `get`.
+        after: only events with a greater `seq`, as for a program that goes on from the last one that it has.
+    """
+    recorded = _journal(folder).load(run, large=large_outputs)
+    return tuple(event for event in recorded.events if event.seq > after)
 
 
 def transcript(run: str, task: str | None = None, *, folder: str | Path | None = None) -> tuple[Transcript, ...]:
@@ -61,6 +84,26 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     workspace = _workspace(folder)
     journal = workspace.journal()
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
+
+
+def record(run: str, *, to: str | Path | None = None, folder: str | Path | None = None) -> Path:
+    """Make a test file of a run, and return its path: its case gives the workflow what the run was given.
+
+    What tasks gave stands in for them, an error for those that failed, and the test expects that the run ends in the
+    same way. Secrets are masked, as in the history.
+
+    Args:
+        run, folder: as for `get`.
+        to: the test file; without it, it lies beside the workflow.
+
+    Raises:
+        JournalError: there is no such run.
+        UsageError: the run has not ended, or the file is there already.
+    """
+    from nika_core.app.cases.from_history import write_test
+
+    recorded = get(run, folder=folder)
+    return write_test(recorded, _workspace(folder), None if to is None else Path(to))
 
 
 def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | None = None) -> SentSignal:
