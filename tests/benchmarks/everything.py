@@ -124,7 +124,22 @@ def startup(peers: Path) -> Iterator[Row]:
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     part.__name__: part
-    for part in (startup, commands, tests, live, template, document, engine, items, streams, work, shells, ui, others)
+    for part in (
+        startup,
+        commands,
+        tests,
+        live,
+        template,
+        document,
+        engine,
+        items,
+        streams,
+        work,
+        shells,
+        temporal,
+        ui,
+        others,
+    )
 }
 NEED_PEERS = {"startup", "others"}
 
