@@ -172,7 +172,7 @@ FACE = {
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
         *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
-        *("Transcript", "Turn"),
+        *("Transcript", "Turn", "FollowedRun", "FollowedPart"),
     ),
     "Errors": (
         *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),

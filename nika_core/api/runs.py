@@ -18,6 +18,7 @@ from nika_core.model.named_files import find_project
 from nika_core.model.question import OpenQuestion
 
 if TYPE_CHECKING:
+    from nika_core.app.following import FollowedRun
     from nika_core.app.workspace import Workspace
 
 
@@ -48,6 +49,19 @@ def transcript(run: str, task: str | None = None, *, folder: str | Path | None =
     from nika_core.app.transcripts import conversations
 
     return conversations(_journal(folder), run, task)
+
+
+def follow(run: str, *, folder: str | Path | None = None) -> FollowedRun:
+    """Return a run to be followed by its history, whichever process works on it: `poll()` says what is new.
+
+    Raise JournalError if there is no such run.
+
+    Args:
+        run, folder: as for `get`.
+    """
+    from nika_core.app.following import FollowedRun
+
+    return FollowedRun(_journal(folder), run)
 
 
 def remove(run: str, *, folder: str | Path | None = None) -> str:
