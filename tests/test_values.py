@@ -190,3 +190,72 @@ def test_the_kernel_makes_its_values_with_it() -> None:
         and "@dataclass(frozen=True, slots=" in text
     ]
     assert not others
+
+
+@dataclasses.dataclass
+class Changing:
+    """A class of Python's own, whose fields have the names of what `replace` uses itself."""
+
+    value: int
+    cls: str = "a"
+    kept: list[str] = dataclasses.field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("one", "changes"),
+    [
+        (Ours("a", 2, ["x"], note="n"), {}),
+        (Ours("a", 2, ["x"], note="n"), {"name": "b", "note": ""}),
+        (Named(first=2, second="x"), {"second": "y"}),
+        (Empty(), {}),
+        (Changing(1, "b", ["c"]), {"value": 2, "kept": []}),
+    ],
+)
+def test_a_copy_with_other_values_is_the_one_that_python_makes(one: Any, changes: dict[str, Any]) -> None:
+    assert replace(one, **changes) == dataclasses.replace(one, **changes)
+    assert repr(replace(one, **changes)) == repr(dataclasses.replace(one, **changes))
+
+
+def test_a_copy_has_no_fields_that_its_class_has_not_or_that_are_worked_out() -> None:
+    for wrong in ("other", "key"):
+        with pytest.raises(TypeError, match=wrong):
+            replace(Ours("a"), **{wrong: 1})
+
+
+@dataclass(slots=True)
+class Counter:
+    """A class whose fields may change."""
+
+    name: str
+    count: int = 0
+    seen: list[str] = field(default_factory=list)
+
+
+def test_a_class_that_may_change_is_what_python_makes_of_it() -> None:
+    theirs = dataclasses.make_dataclass("Counter", [("name", str), ("count", int, 0)], slots=True)
+    one = Counter("a")
+    one.count += 1
+    assert (one, repr(one)) == (Counter("a", 1), "Counter(name='a', count=1, seen=[])")
+    assert one != Counter("a")
+    assert one.__eq__(theirs("a", 1)) is NotImplemented
+    assert Counter("b").seen is not Counter("b").seen
+    for unhashable in (one, theirs("a", 1)):
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(unhashable)
+    with pytest.raises(AttributeError):
+        one.other = 1  # type: ignore[attr-defined]  # there is no such field
+    assert copy.deepcopy(one) == pickle.loads(pickle.dumps(one)) == replace(one) == one
+
+
+def test_what_makes_a_value_is_compiled_when_it_is_first_looked_up() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Late:
+        """A class that nobody has made a value of."""
+
+        name: str
+        size: int = 3
+
+    assert not inspect.isfunction(Late.__dict__["__init__"])
+    assert str(inspect.signature(Late)) == "(name: 'str', size: 'int' = 3) -> None"
+    assert inspect.isfunction(Late.__dict__["__init__"])
+    assert Late("a") == Late("a", 3)

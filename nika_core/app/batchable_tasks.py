@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final
 
 from nika_core.app.prepared_run import PreparedRun
@@ -13,6 +12,7 @@ from nika_core.model.ids import definition_path
 from nika_core.model.limits import LimitKind
 from nika_core.model.workflow import KeywordCategory, Task, Workflow
 from nika_core.plugin import ModelRequest
+from nika_core.values import replace
 
 # Seconds for one attempt, which ends when its batch is with the provider: until then it waits for others to join.
 _SENDING_TIME: Final = 24 * 3600.0

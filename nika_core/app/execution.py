@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +44,7 @@ from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
 from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
+from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.app.recording.tapes import RunTape

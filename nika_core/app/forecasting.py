@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import compress
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ from nika_core.model.template import Template, TypedTemplate
 from nika_core.model.workflow import ForEach, KeywordCategory, NodePath, Task
 from nika_core.plugin import CallEstimate, Client, Estimate, Facets, ModelRequest
 from nika_core.template import render
+from nika_core.values import replace
 
 _COUNTING_SECONDS: Final = 15.0  # that the providers' counters have, all together
 

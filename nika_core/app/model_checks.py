@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from nika_core.model.project import Project
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Keyword, ModelInfo, Provider
+from nika_core.values import replace
 
 _MAX_NAMED: Final = 5  # tasks in one message
 _ABILITIES: Final = ("options", "effort", "temperature")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from nika_core.app.admission import refusals
@@ -23,6 +22,7 @@ from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import Binding, NodePath, Task
 from nika_core.plugin import Effect
 from nika_core.template import to_text
+from nika_core.values import replace
 
 
 def make_plan(prepared: PreparedRun, counted: Mapping[str, int] | None = None) -> Plan:

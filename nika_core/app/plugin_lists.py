@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -15,6 +14,7 @@ from nika_core.model.project import FILE_NAME, Project
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, patterns_of
 from nika_core.registry.kinds import BY_ID
 from nika_core.registry.policy import SECTIONS
+from nika_core.values import replace
 
 _ALLOW: Final = "NIKA_PLUGINS_ALLOW"
 _BLOCK: Final = "NIKA_PLUGINS_BLOCK"

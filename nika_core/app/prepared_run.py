@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -51,6 +51,7 @@ from nika_core.model.tool_rules import tool_of
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Task, Workflow
 from nika_core.plugin import Facets, Keyword, ModelInfo, Provider, Values
 from nika_core.template import render, resolve
+from nika_core.values import replace
 
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 _NO_PROCESS: Final = frozenset({"host", "path", "model", "person"})  # kinds of effects

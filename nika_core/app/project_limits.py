@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from nika_core import codes
 from nika_core.errors import NikaError, Problem, ProblemsError
 from nika_core.model.limits import Limit
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.project import FILE_NAME, Project
+from nika_core.values import replace
 
 
 def project_limits(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from nika_core.app.installed_providers import InstalledProviders
@@ -20,6 +19,7 @@ from nika_core.model.media import IMAGES, PDF
 from nika_core.model.usage import Usage
 from nika_core.plugin import Client, ModelInfo, Price
 from nika_core.registry import Kind
+from nika_core.values import replace
 
 _MILLION: Final = 1_000_000
 _HEALTH_SECONDS: Final = 15.0  # that a health check may take

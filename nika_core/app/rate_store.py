@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from nika_core.journal.patience import Patience, PatientConnection
+from nika_core.values import dataclass
 
 BUSY_SECONDS: Final = 5.0  # for which another process is waited for
 MAX_PAUSE: Final = 60.0  # a longer one is the task's own affair: its attempt's time is limited

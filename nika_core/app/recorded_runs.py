@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
@@ -18,6 +17,7 @@ from nika_core.model.masking import MASK
 from nika_core.model.question import is_question
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING, Usage
+from nika_core.values import replace
 
 _WAITS: Final = (EventKind.TASK_WAITING, EventKind.SIGNAL_RECEIVED)
 RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED, DAMAGED))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from nika_core import codes
 from nika_core.app.workspace import Workspace
@@ -16,6 +15,7 @@ from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Workflow
 from nika_core.plugin import Values
 from nika_core.template import render, resolve
+from nika_core.values import replace
 
 
 def resolve_system_prompt(

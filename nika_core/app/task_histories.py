@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from nika_core.errors import Category
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import SkipReason
+from nika_core.values import dataclass, field
 
 _ENDED: Final[Mapping[str, str]] = {
     EventKind.TASK_SUCCEEDED: "success",

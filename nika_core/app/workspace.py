@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,7 @@ from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, scan
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
 from nika_core.registry.settings_keys import has_settings
+from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.journal import Journal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from nika_core.document.checks.check_context import Context, is_known_before_run
@@ -19,6 +18,7 @@ from nika_core.model.template import Template, TypedTemplate
 from nika_core.model.workflow import NodePath, Task, Workflow
 from nika_core.plugin import Values
 from nika_core.template import render, resolve
+from nika_core.values import dataclass, field, replace
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ def _checked_again(context: Context) -> Iterator[Problem]:
         yield from check(context)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Filling:
     """Fills in the templates of one workflow, and keeps what is wrong with their values."""
 

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +34,7 @@ from nika_core.journal.values import (
     RunSummary,
     new_run_id,
 )
+from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.journal.writer import JournalWriter

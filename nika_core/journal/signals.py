@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from nika_core.errors import JournalError
 from nika_core.journal import faults
@@ -13,6 +12,7 @@ from nika_core.journal.encoding import decode, encode, without_surrogates
 from nika_core.journal.rows import SignalReceived
 from nika_core.journal.store import Store
 from nika_core.journal.values import RecordedSignal
+from nika_core.values import replace
 
 
 def add_signal(connection: sqlite3.Connection, run_id: str, signal: RecordedSignal) -> RecordedSignal | None:

@@ -25,9 +25,9 @@ _HTML_QUOTES: Final = (
     {"'": "&#039;", '"': "&quot;"},
     {"'": "&apos;", '"': "&quot;"},
 )
-_NOT_A_WORD: Final = re.compile(
-    r"[^\w@%+=:,./~\u0080-\U0010ffff-]|\A~"
-)  # what a shell's `%q` writes a backslash before
+_NOT_A_WORD: Final = re.compile(  # what a shell's `%q` writes a backslash before
+    r"(?![\w@%+=:,./~-])[\x00-\x7f]|\A~", re.ASCII
+)
 _GROUPED: Final = 3  # characters by which forms are grouped in a pattern
 
 

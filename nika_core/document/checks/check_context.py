@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Binding, NodePath, Task, Workflow
 from nika_core.plugin import Keyword, Scope
+from nika_core.values import replace
 
 
 class _Anything(Mapping[str, str]):

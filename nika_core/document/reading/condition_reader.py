@@ -9,7 +9,7 @@ from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.workflow import Condition
-from nika_core.template import ConditionSyntaxError, compile_condition
+from nika_core.template import ConditionSyntaxError
 
 _MAX_LENGTH: Final = 10_000  # characters of one condition
 _SHARE_OF_BYTES: Final = 8  # all conditions may take this part of a document's bytes: compiled, they are larger
@@ -38,6 +38,8 @@ class ConditionReader:
             hint = "let a task decide, and compare its output"
             issues.append(ValidationIssue(message, hint, [key], code=codes.SIZE_LIMIT))
             return None
+        from nika_core.template import compile_condition  # most workflows have no condition
+
         try:
             return compile_condition(text)
         except ConditionSyntaxError as error:

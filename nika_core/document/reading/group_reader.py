@@ -14,7 +14,7 @@ from nika_core.document.validation.json_tree import typed_tree
 from nika_core.model.payload_tree import map_leaves
 from nika_core.model.template import Template
 from nika_core.model.workflow import ForEach, ItemError, NodePath, OnError, PayloadValue, Repeat
-from nika_core.template import ConditionSyntaxError, compile_condition
+from nika_core.template import ConditionSyntaxError
 
 _CHECK_FOR_EACH: Final = compile_schema(workflow_schema.FOR_EACH).check
 _Rule = TypeVar("_Rule", OnError, ItemError)
@@ -97,6 +97,8 @@ def compile_tree(tree: Any, issues: list[ValidationIssue]) -> PayloadValue:
 
 def read_repeat(fields: dict[str, Any], issues: list[ValidationIssue]) -> Repeat | None:
     """Return a task's `repeat`, whose fields the schema has checked; None if its condition is broken."""
+    from nika_core.template import compile_condition  # most workflows have no condition
+
     try:
         until = compile_condition(fields["until"])
     except ConditionSyntaxError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +35,7 @@ from nika_core.plugin.fields import (
     Seq,
     StrictBool,
 )
+from nika_core.values import replace
 
 _WORDS: Final = Seq(NonEmptyStr()) | EmptyList()
 _NEEDED: Final = ("inputPerMillion", "outputPerMillion")  # of a price, unless the model is free

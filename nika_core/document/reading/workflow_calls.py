@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -25,6 +24,7 @@ from nika_core.model.nearest import did_you_mean
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, InnerWorkflow, KeywordCategory, Task, Workflow
 from nika_core.plugin import WorkflowCall
+from nika_core.values import dataclass, field, replace
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _Key = tuple[str, str]  # a file's real path, and a name under its `workflows:`; "": the file itself
@@ -37,7 +37,7 @@ class LoadedFile(Protocol):
     def inner(self) -> InnerWorkflow | None: ...
 
 
-@dataclass
+@dataclass(slots=True)
 class CallTree:
     """What the files have in common that are loaded for one workflow.
 

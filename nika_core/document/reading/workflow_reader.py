@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +32,7 @@ from nika_core.model.input_values import DeclarationError
 from nika_core.model.limits import Limits
 from nika_core.model.template import Template
 from nika_core.model.workflow import InputSpec, NodePath, NoOutputs, Task, Workflow
+from nika_core.values import replace
 
 _MAX_INPUTS: Final = 1000
 

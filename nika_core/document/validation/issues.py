@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from nika_core.document.yaml.nodes import RefusedValue
@@ -10,6 +9,7 @@ from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS
 from nika_core.document.yaml.syntax_issues import MAX_ISSUES
 from nika_core.errors import Place
+from nika_core.values import dataclass, field
 
 
 @dataclass(slots=True)

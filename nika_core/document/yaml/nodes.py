@@ -7,10 +7,10 @@ the nodes before it, so that nothing else has to be kept, and places are only wo
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
+from nika_core.values import dataclass, field
 
 
 class Quoted(str):

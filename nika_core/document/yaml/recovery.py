@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
 from nika_core.document.yaml.deadline import ValidationDeadline
@@ -12,6 +11,7 @@ from nika_core.document.yaml.parsing import parse_yaml
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.syntax_errors import control_characters
 from nika_core.document.yaml.syntax_issues import SyntaxIssue
+from nika_core.values import dataclass, field
 
 _MAX_CUTS: Final = 20  # items cut out of one document
 _MAX_LENGTH: Final = 500_000  # characters; a larger document is read once

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from nika_core import codes
@@ -23,6 +22,7 @@ from nika_core.model.message import Message
 from nika_core.model.state import Failure, TaskResult
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import Binding, ItemError
+from nika_core.values import dataclass, field
 
 _NAMED: Final = 3  # failed items that a message names; `${error.task.items}` has them all
 

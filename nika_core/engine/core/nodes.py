@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from nika_core.engine.core.messages import NO_OUTCOME, InnerBudget, Outcome, Wait
@@ -15,6 +14,7 @@ from nika_core.model.message import Message
 from nika_core.model.state import Cancelled, Failed, Pending, Ready, Running, Skipped, Success, TaskState, Waiting
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import OnError, Task
+from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from nika_core.engine.core.groups import Expansion

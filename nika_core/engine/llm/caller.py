@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.core.messages import Signal, Wait
@@ -52,6 +51,7 @@ from nika_core.model.ids import NodeId
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import Finished, ModelInfo, ModelReply, ModelRequest, RateState
+from nika_core.values import replace
 
 _HUNG: Final = 10.0  # seconds without a single chunk, after which a cancelled call speaks against the provider
 

@@ -102,6 +102,8 @@ class Shortage:
 
 @dataclass(slots=True)
 class _Call:
+    """What a call holds of its accounts."""
+
     id: int
     task: str
     wants: tuple[tuple[_Account, Number], ...]

@@ -6,12 +6,12 @@ Unpriced is never 0: `None` here, `Usage.unpriced` in results.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 
 from nika_core.engine.llm.public_prices import PublicPrices, cost_of
 from nika_core.model.usage import Usage
 from nika_core.plugin import ModelInfo, Price
+from nika_core.values import replace
 
 
 class Prices:

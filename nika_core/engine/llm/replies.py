@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.core.hashing import digest
@@ -12,6 +11,7 @@ from nika_core.model.codec import part_json, part_of, usage_json, usage_of
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.message import Message, Part, ReasoningPart, TextPart, ToolCall, kinds_of, parts_of, text_in
 from nika_core.plugin import Finished, ModelReply, ModelRequest
+from nika_core.values import replace
 
 _PREFIX: Final = "model"
 

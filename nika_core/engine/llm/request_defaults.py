@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from nika_core import codes
@@ -12,6 +11,7 @@ from nika_core.model.media import IMAGES, PDF, WORDS, Media
 from nika_core.model.message import DocumentPart, ImagePart, kinds_of
 from nika_core.model.workflow import AgentBlock
 from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
+from nika_core.values import replace
 
 _FILES: Final = frozenset({ImagePart, DocumentPart})
 _PER_MESSAGE: Final = 16

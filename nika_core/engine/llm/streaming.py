@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.fair_turns import FairTurns
@@ -14,6 +13,7 @@ from nika_core.errors import Category, TaskError
 from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
 from nika_core.plugin import ClientNotice, Finished, ModelRequest, TextDelta, TokenEstimate, estimate_tokens
+from nika_core.values import replace
 
 _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from secrets import token_hex
 from typing import Final
@@ -15,6 +14,7 @@ from nika_core.engine.llm.replies import tokens_of
 from nika_core.errors import Category, TaskError
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import Admission, Finished, ModelInfo
+from nika_core.values import dataclass, field, replace
 
 MOST_PER_TOKEN: Final = 5  # times the text that our estimate has for a token (20 bytes): a tokenizer packs less
 # The provider answered, and its answer was no: nothing was generated, nothing is to be paid.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 from nika_core.engine.core.messages import Command, Emit
 from nika_core.model.clock import Clock
 from nika_core.model.events import EventKind
 from nika_core.model.state import RunResult, TaskResult
+from nika_core.values import replace
 
 _ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.engine.core.core import Core
@@ -41,6 +40,7 @@ from nika_core.engine.task.deadlines import Deadline
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, TaskResult
 from nika_core.model.usage import Usage
+from nika_core.values import replace
 
 _INTERRUPTED: Final = "interrupted"
 _LONG: Final = 5.0  # seconds: a shorter wait for a place is not worth a word

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from nika_core.engine.task.outputs import checked_json
@@ -14,6 +13,7 @@ from nika_core.model.json import Json
 from nika_core.model.masking import masked_number
 from nika_core.model.question import AnswerError, Question, check_answer
 from nika_core.model.workflow import InputSpec
+from nika_core.values import replace
 
 LARGEST_QUESTION: Final = 4 * 1024 * 1024  # bytes of what is shown
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from nika_core.errors import Category, TaskError
@@ -12,6 +11,7 @@ from nika_core.model.message import DocumentPart, ImagePart, Message, Role, Text
 from nika_core.plugin.provider import ModelInfo, ModelRequest
 from nika_core.plugin.step import StepContext
 from nika_core.plugin.token_estimate import estimate_tokens
+from nika_core.values import replace
 
 _SYSTEM: Final = (
     "You condense a conversation so that it can go on. Keep facts, figures, names, decisions, open questions and "

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from nika_core.plugin import (
     Keyword,
@@ -28,8 +27,7 @@ _NESTING: Final = Range(lowest=1, highest=500, why="Python's own parsers end soo
 _CALLS: Final = Range(lowest=1, highest=50, why="Workflows are not nested deeper.")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One variable of the language page. `default` in bytes, seconds, US dollars or as a count."""
 
     name: str

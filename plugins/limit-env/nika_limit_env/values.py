@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from nika_core.plugin import Unit, UsageError, codes
 
@@ -25,8 +24,7 @@ _FORMS: Final[Mapping[Unit, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """What a value may be, ends included; `above` excludes the lower end itself."""
 
     lowest: float = 0

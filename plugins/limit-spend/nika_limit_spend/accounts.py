@@ -12,10 +12,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nika_limit_spend.database_file import make_file
 from nika_limit_spend.owners import Owners
@@ -40,16 +39,14 @@ class ClockError(Exception):
     """The clock is more than a day behind a day in which something was spent already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Whose budget: `team:search` or `user:ada`; `limit` is what it may spend in a day."""
 
     name: str
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Short:
+class Short(NamedTuple):
     """An account that has no room for a call.
 
     Attributes:

@@ -6,11 +6,10 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from nika_core.plugin import Limit, Unit, UsageError, codes
 
@@ -50,8 +49,7 @@ def nano(usd: Decimal | float) -> int:
     return int((amount * _NANO).to_integral_value(ROUND_CEILING))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a run is accounted: `team` ("" without one), the `zone` of its days, the `database`."""
 
     team: str
