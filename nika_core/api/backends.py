@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.workspace import Workspace
@@ -15,6 +15,7 @@ from nika_core.model.state import RunResult
 from nika_core.plugin import Submission
 
 if TYPE_CHECKING:
+    from nika_core.app.backend.earlier_run import EarlierRun as EarlierRun
     from nika_core.registry.guarded_backend import GuardedRunBackend
 
 
@@ -49,16 +50,42 @@ def keywords(*, workspace: Workspace | None = None) -> tuple[str, ...]:
     return tuple(Kernel(workspace or Workspace.open()).keywords())
 
 
-def submission(prepared: PreparedRun, *, shared: Path | None = None) -> Submission:
+def submission(prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None) -> Submission:
     """Return a run to be submitted. Raise UsageError if something of it cannot travel, e.g. a secret.
 
     Args:
         prepared: what `prepare` returned for `elsewhere`.
         shared: as for `connect`.
+        earlier: the run that it resumes (`nika.backends.earlier`).
     """
     from nika_core.app.backend.client import submission_of
 
-    return submission_of(prepared, shared=shared)
+    return submission_of(prepared, shared=shared, earlier=earlier)
+
+
+def earlier(
+    definition: JsonObject,
+    events: Iterable[JsonObject],
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    rerun_from: str | None = None,
+    workflow: Path | None = None,
+) -> EarlierRun:
+    """Return a run that another one is to resume: prepare its `path` with its `options`, and submit that with it.
+
+    Args:
+        definition: what `Backend.definition` returned.
+        events: all that `Backend.events` yielded.
+        inputs, timeout, workflow: in place of the earlier ones; the workflow is the path of its file here.
+        rerun_from: run this task and all below it again; also e.g. `review[3]`.
+
+    Raises:
+        UsageError: the workflow is not on this machine, or `rerun_from` is no id.
+    """
+    from nika_core.app.backend.earlier_run import EarlierRun
+
+    return EarlierRun.of(definition, events, inputs=inputs, timeout=timeout, rerun_from=rerun_from, workflow=workflow)
 
 
 def prepared(definition: JsonObject, *, workspace: Workspace | None = None) -> PreparedRun:
@@ -131,3 +158,21 @@ def answer_to(asked: OpenQuestion, answer: Json, *, workspace: Workspace | None 
     from nika_core.app.signalling import sender_here
 
     return answer_signal(workspace or Workspace.open(), asked, answer, sender_here("nika answer"))
+
+
+def signal_to(
+    task: str, payload: Json, definition: JsonObject, wait: JsonObject | None, *, workspace: Workspace | None = None
+) -> JsonObject:
+    """Return a signal for what a task waits for, for `Backend.signal`. Raise UsageError if it cannot be delivered.
+
+    Args:
+        task: the id of a task, an item or a round.
+        payload: what the task is given.
+        definition: what `Backend.definition` returned.
+        wait: what the task waits for, one of `RunUpdate.waiting`; None: nothing yet, and it is given to it later.
+        workspace: as for `connect`.
+    """
+    from nika_core.app.backend.client import plain_signal
+    from nika_core.app.signalling import sender_here
+
+    return plain_signal(workspace or Workspace.open(), task, payload, definition, wait, sender_here())

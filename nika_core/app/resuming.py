@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from nika_core.app.run_options import RunOptions
 from nika_core.app.trust import VARIABLE
 from nika_core.errors import JournalError, RefusedError, UsageError
 from nika_core.journal import Journal, Recorded
+from nika_core.model.events import Event
 from nika_core.model.files import FileError, open_file
 from nika_core.model.ids import NodeId, node_id_of, parent_id, top_task
 from nika_core.model.workflow import Workflow
@@ -69,7 +70,7 @@ def open_run(
     with journal.damage_told(recorded.run.id):
         options = _options_of(recorded, inputs or {}, timeout)
     path = _workflow_path(recorded) if workflow is None else workflow.absolute()
-    return ResumedRun(journal, recorded, options, path, _node_of(rerun_from))
+    return ResumedRun(journal, recorded, options, path, node_of(rerun_from))
 
 
 def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
@@ -141,7 +142,8 @@ def _workflow_path(recorded: Recorded) -> Path:
     return path
 
 
-def _node_of(rerun_from: str | None) -> NodeId | None:
+def node_of(rerun_from: str | None) -> NodeId | None:
+    """Return the node that `--from` names. Raise UsageError."""
     if rerun_from is None:
         return None
     try:
@@ -152,7 +154,11 @@ def _node_of(rerun_from: str | None) -> NodeId | None:
 
 def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
     """Raise UsageError if `--from` names a task that the workflow does not have, or a node that the run does not."""
-    node = resumed.rerun_from
+    check_node(resumed.rerun_from, workflow, resumed.recorded.run.id, resumed.recorded.events)
+
+
+def check_node(node: NodeId | None, workflow: Workflow, run: str, events: Iterable[Event]) -> None:
+    """Raise UsageError if the workflow, or the run with these events, does not have the node of `--from`."""
     if node is None:
         return
     ids = {task.id for task in workflow.tasks}
@@ -164,14 +170,14 @@ def check_resumable(resumed: ResumedRun, workflow: Workflow) -> None:
         )
     if node in ids:
         return
-    nodes = dict.fromkeys(event.task for event in resumed.recorded.events if event.task is not None)
+    nodes = dict.fromkeys(event.task for event in events if event.task is not None)
     if node not in nodes:
         group = parent_id(node)
         siblings = [sibling for sibling in nodes if parent_id(sibling) == group]
         more = f" and {len(siblings) - _NAMED} more" if len(siblings) > _NAMED else ""
         has = f"has {', '.join(siblings[:_NAMED])}{more}" if siblings else "has none of its own"
         raise UsageError(
-            f"--from {node}: run {resumed.recorded.run.id} has no such item, round or inner task",
+            f"--from {node}: run {run} has no such item, round or inner task",
             code=codes.NOT_RESUMABLE,
             hint=f"`{group}` {has}",
         )

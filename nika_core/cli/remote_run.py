@@ -22,10 +22,23 @@ _AGAIN: Final = 3.0  # seconds for a second Ctrl-C, which cancels
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def submit_run(prepared: nika.PreparedRun, url: str, shared: Path | None, format_: str, verbose: int) -> int:
-    """Submit a run, follow it to its end, and return the exit code."""
+def submit_run(
+    prepared: nika.PreparedRun,
+    url: str,
+    shared: Path | None,
+    format_: str,
+    verbose: int,
+    earlier: nika.backends.EarlierRun | None = None,
+) -> int:
+    """Submit a run, follow it to its end, and return the exit code.
+
+    Args:
+        earlier: the run that it resumes.
+    """
     mask_with(prepared.masker)
-    submission = nika.backends.submission(prepared, shared=shared)
+    submission = nika.backends.submission(prepared, shared=shared, earlier=earlier)
+    if submission.definition["batchable"] == {}:
+        print_warning("--economy changes nothing: no task has a model with batches")
     remote = RemoteRun(prepared, url, shared, submission.run_id)
 
     async def work() -> RunResult | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ from nika_core.cli.options import LAST, Format
 from nika_core.cli.progress import duration_text
 from nika_core.errors import UsageError
 from nika_core.model.ids import node_id_of
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.question import OpenQuestion, answer_text, open_question_json
 from nika_core.model.text import iso_time, time_text
 from nika_core.plugin import Backend, BackendRun, RunUpdate
@@ -94,6 +94,30 @@ class RemoteRuns:
 
         print_message(f"{self._with(cancel)} is told to end")
 
+    def ended(self, run: str) -> tuple[JsonObject, Sequence[JsonObject]]:
+        """Return the definition and the events of a run that has ended. Raise UsageError if it has not."""
+
+        async def read(backend: Backend) -> tuple[JsonObject, Sequence[JsonObject]]:
+            run_id = await self._full_id(backend, run)
+            if await backend.result(run_id) is None:
+                raise UsageError(
+                    f"the run {run_id} has not ended: it goes on by itself",
+                    code=codes.NOT_RESUMABLE,
+                    hint=f"follow it: nika runs attach {run_id}; to answer it: nika answer; or end it first: "
+                    f"nika runs cancel {run_id} (each with --on {self._url})",
+                )
+            news = [update.events async for update in backend.events(run_id)]
+            events = tuple(event for each in news for event in each)
+            if not events:
+                raise UsageError(
+                    f"no worker tells what happened in the run {run_id}",
+                    code=codes.NOT_RESUMABLE,
+                    hint=f"start one: nika worker --on {self._url}",
+                )
+            return await backend.definition(run_id), events
+
+        return self._with(read)
+
     def full_id(self, run: str) -> str:
         """Return the whole id of a run. Raise UsageError."""
         return self._with(lambda backend: self._full_id(backend, run))
@@ -124,6 +148,26 @@ class RemoteRuns:
             print_json({"runId": found.run_id, "task": found.task, "runStatus": "running", "repeated": False})
         else:
             print_message(f"'{plain(found.task)}' is answered: {plain(answer_text(answer))}; the run takes it at once")
+
+    def signal(self, run: str, task: str, payload: Json, format_: Format) -> None:
+        """Give a task of a run what it waits for, now or next."""
+        node = _node(task)
+
+        async def send(backend: Backend) -> str:
+            run_id, update = await self._update(backend, run)
+            if update.result is not None:
+                raise UsageError(f"the run {run_id} has ended: nothing in it waits", code=codes.SIGNAL_REFUSED)
+            wait = next((wait for wait in update.waiting if wait["task"] == node), None)
+            definition = await backend.definition(run_id)
+            signal = nika.backends.signal_to(node, payload, definition, wait, workspace=self._workspace)
+            await backend.signal(run_id, signal)
+            return run_id
+
+        run_id = self._with(send)
+        if format_ is Format.JSON:
+            print_json({"runId": run_id, "task": node, "runStatus": "running", "repeated": False})
+        else:
+            print_message(f"'{plain(node)}' was given the signal; the run takes it at once")
 
     # ---- helpers
 
@@ -178,11 +222,7 @@ def _json(run: BackendRun) -> dict[str, Any]:
 
 
 def _one(run_id: str, task: str | None, asked: tuple[OpenQuestion, ...]) -> OpenQuestion:
-    if task is not None:
-        try:
-            task = node_id_of(task)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+    task = None if task is None else _node(task)
     found = [each for each in asked if task is None or each.task == task]
     if len(found) == 1:
         return found[0]
@@ -190,3 +230,10 @@ def _one(run_id: str, task: str | None, asked: tuple[OpenQuestion, ...]) -> Open
         raise UsageError(f"which question? open are: {', '.join(each.task for each in found[:10])}")
     what = f"'{task}' of the run {run_id}" if task else f"the run {run_id}"
     raise UsageError(f"{what} asks nothing", code=codes.SIGNAL_REFUSED)
+
+
+def _node(task: str) -> str:
+    try:
+        return node_id_of(task)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

@@ -12,9 +12,11 @@ import nika_core as nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     LAST,
+    OnOption,
     RunArgument,
     RunFormat,
     RunFormatOption,
+    SharedOption,
     TimeoutOption,
     VerboseOption,
     seconds_of,
@@ -41,12 +43,19 @@ def resume_command(
         bool,
         typer.Option("--trust-history", help="Resume a run that you have not recorded in this folder yourself."),
     ] = False,
+    on: OnOption = None,
+    shared: SharedOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
     verbose: VerboseOption = 0,
 ) -> None:
-    """Resume a run that was interrupted, was paused or failed; of one that succeeded, do again what has changed."""
+    """Resume a run that was interrupted, was paused or failed; of one that succeeded, do again what has changed.
+
+    With --on, a run on a backend: a new one begins there, and reuses what the earlier one has finished.
+    """
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
+        if on is not None:
+            sys.exit(_resume_remote(run, on, shared, input_ or [], seconds, from_, workflow, format_, verbose))
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
 
@@ -65,3 +74,45 @@ def resume_command(
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)
         sys.exit(show_run(prepared, format_.value, verbose))
+
+
+def _resume_remote(
+    run: str,
+    url: str,
+    shared: Path | None,
+    pairs: list[str],
+    seconds: float | None,
+    from_: str | None,
+    workflow: Path | None,
+    format_: RunFormat,
+    verbose: int,
+) -> int:
+    from nika_core.cli.remote_run import submit_run
+    from nika_core.cli.remote_runs import RemoteRuns
+
+    definition, events = RemoteRuns(open_command_workspace(), url, shared).ended(run)
+    earlier = nika.backends.earlier(
+        definition, events, inputs=gather(pairs, None), timeout=seconds, rerun_from=from_, workflow=workflow
+    )
+    workspace, options = open_command_workspace(earlier.path), earlier.options
+    if ask_for_trust(workspace):
+        workspace = open_command_workspace(earlier.path)
+    loaded = read_workflow(workspace, earlier.path, options.provider, options.model)
+    with printing_problems(loaded):
+        prepared = nika.prepare(
+            loaded,
+            workspace=workspace,
+            inputs=options.inputs,
+            provider=options.provider,
+            model=options.model,
+            max_concurrent=options.max_concurrent,
+            timeout=options.timeout,
+            fail_fast=options.fail_fast,
+            mock=options.mock,
+            answers=options.answers,
+            economy=options.economy,
+            elsewhere=True,
+        )
+    if shared is None and definition["shared"] is not None:
+        shared = Path(definition["shared"])
+    return submit_run(prepared, url, shared, format_.value, verbose, earlier)

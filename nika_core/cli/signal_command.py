@@ -9,7 +9,7 @@ import typer
 
 import nika_core as nika
 from nika_core.cli.console import plain, print_json, print_message
-from nika_core.cli.options import Format, FormatOption, RunArgument
+from nika_core.cli.options import Format, FormatOption, OnOption, RunArgument
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 from nika_core.model.json_text import parse_json
@@ -19,6 +19,7 @@ def signal_command(
     run: RunArgument,
     task: Annotated[str, typer.Argument(help="The task's id; review.3 means review[3].")],
     payload: Annotated[str, typer.Argument(metavar="[JSON]", help="What the task is given; `-` reads it.")] = "null",
+    on: OnOption = None,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Give a task what it waits for: written to the history of its run, which takes it within a second."""
@@ -27,6 +28,11 @@ def signal_command(
     except ValueError as error:
         hint = f"a text needs quotes of its own: '{json.dumps(payload[:40])}'; without JSON the payload is null"
         raise UsageError(f"the signal cannot be used: {error}", hint=hint) from None
+    if on is not None:
+        from nika_core.cli.remote_runs import RemoteRuns
+
+        RemoteRuns(nika.Workspace.open(), on).signal(run, task, value, format_)
+        return
     sent = nika.signal(run, task, value)
     if format_ is Format.JSON:
         status = {"runId": sent.run_id, "task": sent.task, "runStatus": sent.run_status, "repeated": sent.repeated}

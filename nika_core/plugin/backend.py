@@ -46,11 +46,13 @@ class StartWork(NamedTuple):
         id: of the node and its epoch; no two works that run at once have the same.
         keyword: only a worker that has this keyword can do it; "": every worker can.
         work: for `TaskRunner.run`.
+        stays_with: works of one run with the same text here are given to one worker, as long as it lives; "": to any.
     """
 
     id: str
     keyword: str
     work: JsonObject
+    stays_with: str = ""
 
 
 class StopWork(NamedTuple):

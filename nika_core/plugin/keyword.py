@@ -47,6 +47,9 @@ class Keyword:
         pure: whether it has no effect outside and may simply be run again.
         in_place: whether its step only computes: it returns at once, from its payload and the answers that it asks for,
             and reads and waits for nothing else. On a backend it is then run where the run is driven, by no worker.
+        same_worker: whether the tasks of one run with it, and with others of its distribution that say so, stay on one
+            worker, since what one of them opens (`StepContext.resource`) is used by the others. When that worker dies,
+            they go on with another one, which opens it anew.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
         default_max_output: bytes of output; None: only the limit for all outputs.
         sections: root keys of a workflow's file that belong to this keyword, each with its validator. Their names are
@@ -76,6 +79,7 @@ class Keyword:
     refused_keys: Mapping[str, str] = field(default_factory=dict)
     pure: bool = False
     in_place: bool = False
+    same_worker: bool = False
     default_timeout: float = 60.0
     default_max_output: int | None = None
     sections: Mapping[str, Validator] = field(default_factory=dict)

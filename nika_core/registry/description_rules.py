@@ -79,6 +79,7 @@ KEYWORD: Final[Rules] = {
     "needs_provider": _TRUTH,
     "only_asks": _TRUTH,
     "in_place": _TRUTH,
+    "same_worker": _TRUTH,
     "refused_keys": (
         "keys of a task, each with the text of what to write instead",
         lambda value: isinstance(value, Mapping) and all(_is_text(key) and _is_text(fix) for key, fix in value.items()),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from nika_core.engine.core.messages import InnerBudget
 from nika_core.engine.llm.ledger import MAX_BUDGET, SpendingLimits
 from nika_core.model.json import JsonObject
+from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import dataclass
 
 _USD: Final = ""  # the account of the whole run
@@ -54,6 +55,14 @@ class Allowances:
         accounts = tuple(name for name in (_USD, *(budget.account for budget in budgets)) if name in self._usd)
         usd = None if needs is None else Decimal(needs["usd"])
         self._wishes.append(_Wish(id_, accounts, usd, None if needs is None else int(needs["tokens"])))
+
+    def charge(self, usages: Iterable[Usage]) -> None:
+        """Count what the runs before this one have used: it is resumed within the same budget."""
+        spent = sum(usages, NOTHING)
+        if _USD in self._usd:
+            self._usd[_USD] -= spent.cost_usd
+        if self._tokens is not None:
+            self._tokens -= spent.total_tokens
 
     def bounded(self, budgets: Iterable[InnerBudget] = ()) -> bool:
         """Return whether anything bounds a work inside these workflows."""

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
 from nika_core.app.backend.definition import definition_of
+from nika_core.app.backend.earlier_run import EarlierRun
 from nika_core.app.backend.kernel import Kernel
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.signalling import checked_payload
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import new_run_id
 from nika_core.model.events import Event, event_kind
+from nika_core.model.ids import NodeId, top_task
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.question import AnswerError, OpenQuestion, check_answer, is_question, question_of
@@ -66,10 +69,18 @@ def _description(registry: Registry, word: str) -> BackendDescription:
     return description
 
 
-def submission_of(prepared: PreparedRun, *, shared: Path | None = None) -> Submission:
-    """Return a run to be submitted. Raise NikaError if something of it cannot travel."""
+def submission_of(
+    prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None
+) -> Submission:
+    """Return a run to be submitted. Raise NikaError if something of it cannot travel.
+
+    Args:
+        earlier: the run that it resumes.
+    """
+    if earlier is not None:
+        earlier.check(prepared.workflow)
     run_id = new_run_id(prepared.workspace.clock.time())
-    definition = definition_of(prepared, run_id, None if shared is None else str(shared.absolute()))
+    definition = definition_of(prepared, run_id, None if shared is None else str(shared.absolute()), earlier)
     registry = prepared.workspace.registry
     words = dict.fromkeys(task.keyword for each in prepared.everywhere() for task in each.workflow.tasks)
     needed = [word for word in words if not (registry.keyword(word).in_place or _is_group(prepared, word))]
@@ -122,3 +133,28 @@ def answer_signal(workspace: Workspace, asked: OpenQuestion, answer: Json, sende
         ) from None
     values: dict[str, Any] = {"node": asked.task, "key": asked.digest, "payload": payload, "sender": {"by": sender}}
     return values
+
+
+def plain_signal(
+    workspace: Workspace, node: str, payload: Json, definition: JsonObject, wait: JsonObject | None, sender: str
+) -> JsonObject:
+    """Return a signal for a task. Raise UsageError if the task asks a question, or there is none such.
+
+    Args:
+        definition: of the run.
+        wait: what the task waits for; None: nothing yet.
+    """
+    if wait is not None and is_question(wait.get("about") or {}):
+        raise UsageError(
+            f"'{node}' asks a question",
+            code=codes.SIGNAL_REFUSED,
+            hint=f"answer it: nika answer {definition['run']} {node}",
+        )
+    tasks = [task.id for task in Kernel(workspace).opened(definition).workflow.tasks]
+    if wait is None and top_task(NodeId(node)) not in tasks:
+        raise UsageError(
+            f"the run {definition['run']} has no task '{node}'", hint=f"its tasks: {', '.join(tasks[:10])}"
+        )
+    payload = checked_payload(workspace, payload)
+    key = "" if wait is None else wait["key"]
+    return {"node": node, "key": key, "payload": payload, "sender": {"by": sender}}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nika_core import codes
+from nika_core.app.backend.earlier_run import EarlierRun
 from nika_core.app.backend.shared_folder import refuse_unshared
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.prepared_run import PreparedRun, prepare_run
@@ -26,17 +27,21 @@ from nika_core.plugin import Facets
 from nika_core.registry import Kind
 
 FORM: Final = 1  # of definitions; what another version wrote is refused
+_OF_ONE_RUN: Final = frozenset({"run", "path", "earlier"})  # others with the same files share a folder with it
 _OWN: Final = "NIKA_"
 _STAYS: Final = frozenset({TRUST, "NIKA_POLICY", "NIKA_LOG", "NIKA_DEBUG"})
 _MOST_BYTES: Final = 16 * 1024 * 1024  # of all files of a run
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def definition_of(prepared: PreparedRun, run_id: str, shared: str | None = None) -> JsonObject:
+def definition_of(
+    prepared: PreparedRun, run_id: str, shared: str | None = None, earlier: EarlierRun | None = None
+) -> JsonObject:
     """Return the definition of a run that was prepared for another machine.
 
     Args:
         shared: a folder that all machines share, with the same path; None: there is none.
+        earlier: the run that it resumes.
 
     Raises:
         UsageError: it has something that cannot travel: a secret, or a file that is too large or lies elsewhere.
@@ -70,6 +75,8 @@ def definition_of(prepared: PreparedRun, run_id: str, shared: str | None = None)
         "plugins": _plugins(again),
         "batchable": BatchableTasks(again).tasks if options.economy else None,
         "shared": shared,
+        "path": str(prepared.workflow.path.absolute()),
+        "earlier": None if earlier is None else earlier.as_json(),
         "place": str(root) if shared is not None and _lies_in(root, shared) else None,
     }
     if prepared.masker.json(values) != values:
@@ -78,7 +85,7 @@ def definition_of(prepared: PreparedRun, run_id: str, shared: str | None = None)
             code=codes.BAD_INPUT,
             hint="name it as `${secret.NAME}`: each worker gets it from its own secret sources",
         )
-    values["digest"] = digest([values[name] for name in sorted(values) if name != "run"])
+    values["digest"] = digest([values[name] for name in sorted(values) if name not in _OF_ONE_RUN])
     return values
 
 

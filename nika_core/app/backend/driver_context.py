@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
+from nika_core.app.backend.earlier_run import earlier_events
 from nika_core.app.backend.in_place import run_in_place
 from nika_core.app.backend.opening import run_folder
 from nika_core.app.batchable_tasks import BatchableTasks
@@ -16,7 +18,9 @@ from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.decisions_json import decision_json
+from nika_core.engine.core.grants import granted_in
 from nika_core.engine.core.messages import NO_LIMITS, AskDecision, CoreEvent, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.previous_tasks import previous_tasks
 from nika_core.engine.core.run_plan import RunRequest
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.local.observers import Observers
@@ -25,6 +29,7 @@ from nika_core.engine.local.run_plan import run_plan
 from nika_core.journal.encoding import decode, encode
 from nika_core.model.events import Event
 from nika_core.model.json import JsonObject
+from nika_core.registry import Kind
 from nika_core.values import replace
 
 _KEPT: Final = 20_000  # events that can still be shown; of a longer run the earliest are not
@@ -63,7 +68,7 @@ class DriverContext:
         self.clock = _DriverClock(now)
         folder = RunFolder(run_folder(definition))
         services = run_services(
-            prepared, Budget(prepared.bounds), folder, notice=self._notice, answers=answers_of(prepared.options)
+            prepared, Budget(prepared.bounds), folder, notice=self.notice, answers=answers_of(prepared.options)
         )
         services = replace(services, record=self._record, clock=self.clock, attended=True)
         request = run_request(prepared, definition)
@@ -92,6 +97,17 @@ class DriverContext:
         """Return whether the steps of a keyword call models."""
         return self._prepared.workspace.registry.keyword(word).needs_provider
 
+    @cached_property
+    def notifies(self) -> bool:
+        """Whether somebody is told of questions."""
+        options, workspace = self._prepared.options, self._prepared.workspace
+        return not options.mock and options.answers is None and bool(workspace.used(Kind.NOTIFIER))
+
+    def stays_with(self, word: str) -> str:
+        """Return what the tasks of a keyword share on a worker; "": nothing."""
+        registry = self._prepared.workspace.registry
+        return registry.record(Kind.KEYWORD, word).distribution if registry.keyword(word).same_worker else ""
+
     @staticmethod
     def decision_json(command: AskDecision) -> JsonObject:
         """Return a question to the main agent as JSON."""
@@ -99,7 +115,8 @@ class DriverContext:
 
     # ---- events
 
-    def _notice(self, message: str, node: str | None = None) -> None:
+    def notice(self, message: str, node: str | None = None) -> None:
+        """Tell the user something."""
         self.emitter.notice(message, node)
 
     def _record(self, events: Sequence[Event]) -> None:
@@ -142,6 +159,7 @@ def batchable_in(prepared: PreparedRun, definition: JsonObject) -> BatchableTask
 
 def run_request(prepared: PreparedRun, definition: JsonObject) -> RunRequest:
     """Return what the engine is given of a run on a backend."""
+    earlier = earlier_events(definition)
     batchable = batchable_in(prepared, definition)
     workflow = prepared.workflow if batchable is None else batchable.with_sending_time(prepared.workflow)
     bounds = [each for each in (prepared.options.timeout, prepared.workflow.timeout) if each is not None]
@@ -160,4 +178,7 @@ def run_request(prepared: PreparedRun, definition: JsonObject) -> RunRequest:
         fail_fast=prepared.options.fail_fast,
         timeout=min(bounds) if bounds else None,
         can_pause=False,
+        previous=previous_tasks(earlier) if earlier else {},
+        grants=granted_in(earlier),
+        rerun_from=(definition.get("earlier") or {}).get("from"),
     )

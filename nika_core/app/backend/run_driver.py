@@ -46,9 +46,12 @@ from nika_core.errors import Category
 from nika_core.model.codec import usage_json
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.question import is_question
 from nika_core.model.state import Failure
 from nika_core.plugin import backend
 
+_NOTICE: Final = "/notice/"  # ends, with the beginning of a key, the id of work that tells of a question
+_KEY: Final = 16
 _DECISION: Final = "/decision"  # ends the id of work that is a question to the main agent
 
 
@@ -68,6 +71,8 @@ class CoreDriver:
         self._stopped: dict[str, str] = {}  # why, by the id of work that was told to end
         self._held: dict[str, backend.StartWork] = {}  # they wait for an allowance
         self._postponed = Postponed()
+        self._telling: set[str] = set()  # of questions, by the id of the work
+        self._told: list[str] = []  # the same, done
         self._waiting: dict[str, JsonObject] = {}  # by node, as people are shown it
         self._used: dict[str, Json] = {}  # by works that are done again for a larger allowance, by key
         self._memo: dict[str, Json] = {}  # what works had paid for that are done again, by key
@@ -78,12 +83,14 @@ class CoreDriver:
         self._started = now()
         if snapshot is None:
             self._core = Core(context.plan)
+            self._allowances.charge(earlier.outcome.usage for earlier in context.plan.previous.values())
             return
         self._core = Core.restore(context.plan, snapshot["core"])
         self._started, self._timers, self._memo = snapshot["started"], snapshot["timers"], snapshot["memo"]
         self._used = snapshot["used"]
         self._allowances.restore(snapshot["allowances"])
         self._postponed.restore(snapshot["postponed"])
+        self._told = list(snapshot["told"])
         context.restore_events(snapshot)
 
     # ---- what a backend calls
@@ -103,6 +110,11 @@ class CoreDriver:
 
     def ended(self, id: str, report: JsonObject) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take a report."""
+        if id in self._telling:
+            self._telling.remove(id)
+            self._told.append(id)
+            self._context.add_events(report["events"])
+            return []
         asked = self._running.get(id)
         if asked is None or id in self._held or self._postponed.has(id):
             return []
@@ -137,6 +149,10 @@ class CoreDriver:
 
     def lost(self, id: str, message: str) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take note that there will be no report."""
+        if id in self._telling:
+            self._telling.remove(id)
+            self._context.notice(f"nobody was told of a question: {message}", NodeId(id.partition("#")[0]))
+            return []
         asked = self._running.pop(id, None)
         if asked is None:
             return []
@@ -193,6 +209,7 @@ class CoreDriver:
             "used": dict(self._used),
             "allowances": self._allowances.snapshot(),
             "postponed": self._postponed.snapshot(),
+            "told": list(self._told),
             **self._context.events_snapshot(),
         }
 
@@ -277,7 +294,7 @@ class CoreDriver:
             "memo": memo,
             "used": self._used.get(call.key),
         }
-        start = backend.StartWork(id_, call.keyword, work)
+        start = backend.StartWork(id_, call.keyword, work, self._context.stays_with(call.keyword))
         self._begin(start, call.budgets, needs, spends=self._context.calls_models(call.keyword))
 
     def _begin(
@@ -314,8 +331,21 @@ class CoreDriver:
         node, wait = command.node, command.wait
         shown = {"task": node, "since": self._context.last_at, **wait_json(wait)}
         self._waiting[node] = {name: value for name, value in shown.items() if value is not None}
+        if is_question(wait.about) and self._context.notifies:
+            self._tell(command)
         if wait.deadline is not None:
             self._start_timer(wait_timer(node), wait.deadline - self._now())
+
+    def _tell(self, command: AwaitExternal) -> None:
+        """Have a worker tell people of a question, once."""
+        node, wait = command.node, command.wait
+        id_ = f"{node}#{command.epoch}{_NOTICE}{wait.key[:_KEY]}"
+        if id_ in self._telling or id_ in self._told:
+            return
+        self._telling.add(id_)
+        about: JsonObject = {"node": node, "epoch": command.epoch, "identity": command.identity}
+        notice = {**about, "wait": wait_json(wait), "at": self._context.last_at}
+        self._actions.append(backend.StartWork(id_, "", {"notice": notice}))
 
     def _start_timer(self, name: str, seconds: float) -> None:
         seconds = max(0.0, seconds)

@@ -15,11 +15,13 @@ from nika_core.app.backend.opening import require_same_plugin, run_folder
 from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.prepared_run import PreparedRun
+from nika_core.app.question_notices import question_notices
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.calls import call_of
 from nika_core.engine.core.decisions_json import decision_of
-from nika_core.engine.core.messages import CoreEvent, Outcome, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.messages import AwaitExternal, CoreEvent, Outcome, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.values_json import wait_of
 from nika_core.engine.local.agentic import decide
 from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.run_context import RunContext
@@ -93,6 +95,8 @@ class RunRunner:
         max_bytes: int | None = None,
     ) -> backend.WorkEnd:
         """Make one attempt."""
+        if "notice" in work:
+            return await self._tell(work["notice"])
         node = work["decision"]["node"] if "decision" in work else work["call"]["node"]
         key = work["decision"]["identity"] if "decision" in work else identity_in(work["call"]["key"])
         events = self._events[node] = []
@@ -181,6 +185,23 @@ class RunRunner:
     ) -> backend.WorkEnd:
         decision = await decide(self._context, decision_of(data))
         return self._end(decision, now, events, allowance)
+
+    async def _tell(self, about: JsonObject) -> backend.WorkEnd:
+        """Tell people of a question."""
+        node = about["node"]
+        events: list[JsonObject] = []
+        self._events[node] = events
+        try:
+            notices = question_notices(self._prepared, self._definition["run"], None, attended=False)
+            if notices is not None:
+                command = AwaitExternal(NodeId(node), wait_of(about["wait"]), about["identity"], about["epoch"])
+                notices.opened(command, about["at"], self._context.emitter)
+                await notices.end()
+        except NikaError as error:
+            self._notice(f"nobody was told of a question: {error.message}", node)
+        finally:
+            self._events.pop(node, None)
+        return backend.WorkEnd({"events": events})
 
     def _end(
         self, event: CoreEvent, now: AttemptState, events: list[JsonObject], allowance: Allowance | None

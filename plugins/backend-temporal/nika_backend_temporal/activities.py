@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import activity
-from temporalio.client import AsyncActivityCancelledError, Client
+from temporalio.client import AsyncActivityCancelledError, Client, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -28,21 +28,35 @@ _MOST_STATE: Final = 200_000  # bytes of what was paid in a heartbeat, if there 
 class Works:
     """Does works in another loop, and tells the server of each that it goes on."""
 
-    def __init__(self, client: Client, kernel: BackendKernel, loop: OtherLoop, *, shared: bool) -> None:
+    def __init__(self, client: Client, kernel: BackendKernel, loop: OtherLoop, own_queue: str, *, shared: bool) -> None:
         self._client = client
         self._kernel = kernel
         self._loop = loop
+        self._own_queue = own_queue
         self._shared = shared
         self._runners: dict[str, asyncio.Task[TaskRunner]] = {}
         self._used: dict[str, float] = {}
         self._busy: dict[str, int] = {}
+        self._at_home: set[str] = set()  # the runs some of whose tasks stay here
+
+    @activity.defn(name=names.HOME)
+    async def home(self) -> str:
+        """Return this worker's own queue: tasks that share what they open are given to it."""
+        return self._own_queue
 
     @activity.defn(name=names.WORK)
-    async def work(self, work: dict[str, Any]) -> dict[str, Any]:
-        """Make one attempt, and return its report."""
+    async def work(self, work: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make one attempt, and return its report.
+
+        Args:
+            before: the state and the number of attempts of a worker that was lost, if this is another activity.
+        """
         info = activity.info()
         run = info.workflow_id or ""
-        state: Json = info.heartbeat_details[0] if info.heartbeat_details else None
+        before = before or {"state": None, "attempts": 0}
+        state: Json = info.heartbeat_details[0] if info.heartbeat_details else before["state"]
+        if info.task_queue == self._own_queue:
+            self._at_home.add(run)
         kept: list[Json] = [state]
         here, context = asyncio.get_running_loop(), contextvars.copy_context()
 
@@ -62,7 +76,7 @@ class Works:
             end = await self._loop.run(
                 lambda: runner.run(
                     work,
-                    attempt=info.attempt,
+                    attempt=info.attempt + before["attempts"],
                     state=state,
                     keep=lambda new: kept.__setitem__(0, new),
                     settle=settle,
@@ -136,8 +150,16 @@ class Works:
             await asyncio.sleep(_IDLE / 4)
             now = time.monotonic()
             for run, used in list(self._used.items()):
-                if not self._busy.get(run) and now - used > _IDLE:
+                if self._busy.get(run) or now - used <= _IDLE:
+                    continue
+                if run not in self._at_home or await self._has_ended(run):
                     await self._close(run)
+
+    async def _has_ended(self, run: str) -> bool:
+        with suppress(RPCError):
+            description = await self._client.get_workflow_handle(run).describe()
+            return description.status is not WorkflowExecutionStatus.RUNNING
+        return False
 
     async def close(self) -> None:
         """Close everything."""
@@ -148,6 +170,7 @@ class Works:
         making = self._runners.pop(run, None)
         self._used.pop(run, None)
         self._busy.pop(run, None)
+        self._at_home.discard(run)
         if making is None:
             return
         with suppress(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 
 WORKFLOW: Final = "nika-run"
 WORK: Final = "nika-work"
+HOME: Final = "nika-home"
 SIGNAL: Final = "nika-signal"
 CANCEL: Final = "nika-cancel"
 VIEW: Final = "nika-view"
@@ -15,3 +17,8 @@ RUNS: Final = "nika"  # the queue of the runs themselves
 def queue_of(keyword: str) -> str:
     """Return the queue of a keyword's tasks: a worker without the keyword must never see them."""
     return f"{RUNS}.{keyword}" if keyword else RUNS
+
+
+def own_queue() -> str:
+    """Return a queue of one worker, for as long as it lives: of tasks that stay where the first of them was done."""
+    return f"{RUNS}@{secrets.token_hex(8)}"

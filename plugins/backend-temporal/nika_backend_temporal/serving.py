@@ -20,6 +20,7 @@ from nika_backend_temporal.workflow import NikaRun
 from nika_core.plugin import BackendKernel, WorkerOptions
 
 _STICKY: Final = timedelta(seconds=2)  # a killed worker that held a run costs no more
+_AT_HOME: Final = 1000  # tasks at once that stay here: one that had to wait would look as if this worker had died
 _SEEN: Final = 10.0  # seconds that the server has to know of a new worker
 _DRAIN: Final = timedelta(minutes=10)  # that tasks have to end when the worker is told to stop
 
@@ -43,12 +44,15 @@ async def serve(
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
     loop = OtherLoop("nika-tasks")
     loop.start()
-    works = Works(client, kernel, loop, shared=shared)
+    own_queue = names.own_queue()
+    works = Works(client, kernel, loop, own_queue, shared=shared)
     closer = asyncio.create_task(works.close_idle())
     try:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(_worker(client, works, own_queue, _AT_HOME))
             for keyword in ("", *options.keywords):
-                await stack.enter_async_context(_worker(client, works, keyword, options.concurrency))
+                queue = names.queue_of(keyword)
+                await stack.enter_async_context(_worker(client, works, queue, options.concurrency))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SEEN):
                     while not await seen():  # noqa: ASYNC110  # the server is asked, and tells nobody
@@ -61,12 +65,12 @@ async def serve(
         loop.stop()
 
 
-def _worker(client: Client, works: Works, keyword: str, concurrency: int) -> Worker:
+def _worker(client: Client, works: Works, queue: str, concurrency: int) -> Worker:
     return Worker(
         client,
-        task_queue=names.queue_of(keyword),
-        workflows=[] if keyword else [NikaRun],
-        activities=[works.work],
+        task_queue=queue,
+        workflows=[NikaRun] if queue == names.RUNS else [],
+        activities=[works.work, works.home],
         # What drives a run is deterministic by itself, and a sandbox hides the installed plugins from it.
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=concurrency,

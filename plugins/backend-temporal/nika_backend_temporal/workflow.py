@@ -6,11 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, TimeoutType
+from temporalio.exceptions import TimeoutError as TimedOut
 
 from nika_backend_temporal import names
 from nika_backend_temporal.kernels import the_kernel
@@ -28,6 +30,8 @@ from nika_core.plugin import (
 
 HEARTBEAT: Final = timedelta(seconds=3)
 _LONGEST: Final = timedelta(days=365)  # the attempt's own timeout is kept by the worker
+_HOME_GONE: Final = timedelta(seconds=10)  # after which a worker that does not take its task has gone
+_NEVER_STARTED: Final = TimeoutType.SCHEDULE_TO_START
 _PENDING: Final = 1000  # activities at once: with 2,000 a run hangs
 _HISTORY: Final = 10_000  # events, after which the run goes on with a new history
 _LONGEST_HISTORY: Final = 40_000  # events, after which nothing is started any more; the server ends a run at 51,200
@@ -46,7 +50,8 @@ class NikaRun:
     def __init__(self) -> None:
         self._driver: RunDriver | None = None
         self._inbox: deque[_Step] = deque()
-        self._under_way: dict[str, workflow.ActivityHandle[Any]] = {}
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._homes: dict[str, asyncio.Future[Any]] = {}  # queues of workers, by what stays with them
         self._queued: dict[str, StartWork] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
@@ -60,6 +65,9 @@ class NikaRun:
     async def run(self, start: dict[str, Any]) -> dict[str, Any]:
         """Run to the end, and return the result."""
         definition, snapshot = start["definition"], start.get("snapshot")
+        for name, queue in start.get("homes", {}).items():
+            home = self._homes[name] = asyncio.get_running_loop().create_future()
+            home.set_result(queue)
         self._shared = definition["shared"] is not None
         self._driver = driver = the_kernel().driver(definition, lambda: workflow.now().timestamp(), snapshot)
         self._do(driver.start() if snapshot is None else driver.resume())
@@ -134,22 +142,33 @@ class NikaRun:
                 message = f"what it is given has {size:,} bytes, and at most {MOST:,} travel without a shared folder"
                 self._lose(action.id, f"{message} (--shared DIR)")
                 continue
-            handle = workflow.start_activity(
-                names.WORK,
-                action.work,
-                activity_id=action.id,
-                task_queue=names.queue_of(action.keyword),
-                start_to_close_timeout=_LONGEST,
-                heartbeat_timeout=HEARTBEAT,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                retry_policy=_retry_policy(action.work),
-            )
-            self._under_way[action.id] = handle
-            self._keep(asyncio.create_task(self._watch(action.id, handle)))
+            task = self._under_way[action.id] = asyncio.create_task(self._work(action))
+            self._watchers.add(task)
+            task.add_done_callback(partial(self._left, action.id))
 
-    async def _watch(self, id_: str, handle: workflow.ActivityHandle[Any]) -> None:
+    def _left(self, id_: str, task: asyncio.Task[None]) -> None:
+        self._watchers.discard(task)
+        if task.cancelled():  # before its first step
+            del self._under_way[id_]
+            self._lose(id_, "the run was cancelled")
+
+    async def _work(self, action: StartWork) -> None:
+        id_, before = action.id, None
         try:
-            report = await handle
+            while True:
+                queue = await self._queue(action)
+                handle = self._begin(action, queue, before)
+                try:
+                    report = await handle
+                    break
+                except ActivityError as error:
+                    lost = error.cause
+                    if not (action.stays_with and isinstance(lost, TimedOut) and lost.type is _NEVER_STARTED):
+                        raise
+                    self._homes.pop(action.stays_with, None)  # nobody is at home any more
+                    details = lost.last_heartbeat_details
+                    attempts = 1 if details else 0
+                    before = {"state": details[0] if details else None, "attempts": attempts}
         except ActivityError as error:
             del self._under_way[id_]
             self._lose(id_, _why_lost(error))
@@ -159,6 +178,30 @@ class NikaRun:
         else:
             del self._under_way[id_]
             self._inbox.append(lambda: self._of_driver().ended(id_, report))
+
+    def _begin(self, action: StartWork, queue: str, before: JsonObject | None) -> workflow.ActivityHandle[Any]:
+        return workflow.start_activity(
+            names.WORK,
+            args=[action.work] if before is None else [action.work, before],
+            activity_id=action.id,
+            task_queue=queue,
+            start_to_close_timeout=_LONGEST,
+            schedule_to_start_timeout=_HOME_GONE if action.stays_with else None,
+            heartbeat_timeout=HEARTBEAT,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=_retry_policy(action.work),
+        )
+
+    async def _queue(self, action: StartWork) -> str:
+        """Return the queue for work: that of its keyword, or of the one worker that it stays with."""
+        shared = names.queue_of(action.keyword)
+        if not action.stays_with:
+            return shared
+        home = self._homes.get(action.stays_with)
+        if home is None or (home.done() and (home.cancelled() or home.exception() is not None)):
+            asking = workflow.execute_activity(names.HOME, task_queue=shared, start_to_close_timeout=_HOME_GONE)
+            home = self._homes[action.stays_with] = asyncio.create_task(asking)
+        return str(await asyncio.shield(home))
 
     def _lose(self, id_: str, message: str) -> None:
         self._inbox.append(lambda: self._of_driver().lost(id_, message))
@@ -222,7 +265,8 @@ class NikaRun:
 
     def _go_on_with_new_history(self, definition: dict[str, Any]) -> None:
         """Go on with a new history; if the run's state does not travel, with this one, as long as it lasts."""
-        start = {"definition": definition, "snapshot": self._of_driver().snapshot()}
+        homes = {name: home.result() for name, home in self._homes.items() if home.done() and not home.exception()}
+        start = {"definition": definition, "snapshot": self._of_driver().snapshot(), "homes": homes}
         size = size_of(start)
         if self._shared or size <= MOST:
             workflow.continue_as_new(start)

@@ -38,6 +38,7 @@ MCP: Final = Keyword(
     name="mcp",
     summary="Calls a tool of an MCP server.",
     primary="reference",
+    same_worker=True,
     payload=fields.Map(
         {
             "reference": fields.field(
