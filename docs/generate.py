@@ -346,8 +346,8 @@ def cli() -> str:
             lines.extend(_command(f"nika {name}", command))
         else:
             lines.append(f"## nika {name}\n\n{command.help}\n")
-            for sub, subcommand in inside.items():
-                lines.extend(_command(f"nika {name} {sub}", subcommand, "###"))
+            for sub in command.list_commands(context):  # those of plugins, too
+                lines.extend(_command(f"nika {name} {sub}", command.get_command(context, sub), "###"))
     return _page(lines)
 
 
