@@ -151,6 +151,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
     workflow: str | None = None,
     older_than: float | None = None,
     newer_than: float | None = None,
+    last: int | None = None,
     folder: str | Path | None = None,
 ) -> tuple[RecordedRun, ...]:
     """Return the runs, the newest first, without their tasks but for those that wait. Raise JournalError, UsageError.
@@ -160,6 +161,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
             `damaged`.
         workflow: only runs of the workflow of this name.
         older_than, newer_than: only runs that began so many seconds ago, or longer; or less.
+        last: only the newest of these runs, so many.
         folder: as for `get`.
     """
     wanted = frozenset(map(str, status))
@@ -176,7 +178,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
             and (newer_than is None or age < newer_than)
         )
 
-    return recorded_runs(_journal(folder), selected)
+    return recorded_runs(_journal(folder), selected, last)
 
 
 def _journal(folder: str | Path | None) -> Journal:
