@@ -126,7 +126,7 @@ class RemoteRun:
             again = f"nika runs attach {self._run_id} --on {self._url}"
             print_message(f"the run goes on without this terminal; to attach again: {plain(again)}")
             return EXIT_CODES[RunStatus.CANCELLED]
-        print_result(result, format_, self._prepared)
+        print_result(result, format_, self._prepared, told=() if view is None else view.told)
         if format_ == "pretty" and result.status is RunStatus.PAUSED:
             print_message(f"it goes on when that comes: nika answer --on {plain(self._url)} {self._run_id}")
         return EXIT_CODES[result.status]
