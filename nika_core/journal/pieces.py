@@ -53,7 +53,7 @@ class RunPieces:
                 (first + position, last, rows),
             ).fetchall()
             read = cache(partial(joined, None, blobs=journal._blobs))
-            events = [each for _, text, blob in found for each in events_of(text, blob, run_id, read, large=False)]
+            events = [each for _, text, blob in found for each in events_of(text, blob, run_id, read, None)]
             reached = found[-1][0] - (row[_NUMBER] << RUN_SHIFT) if found else position
             return Piece(journal._summary(row), tuple(events), reached, len(found) == rows)
 
