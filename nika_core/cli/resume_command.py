@@ -12,6 +12,7 @@ import nika_core as nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     LAST,
+    EnvFileOption,
     OnOption,
     RunArgument,
     RunFormat,
@@ -22,8 +23,9 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
-from nika_core.cli.run_command import open_command_workspace, read_workflow
+from nika_core.cli.run_command import environ_with, open_command_workspace, read_workflow
 from nika_core.cli.trust_command import ask_for_trust
+from nika_core.errors import UsageError
 
 
 def resume_command(
@@ -43,6 +45,7 @@ def resume_command(
         bool,
         typer.Option("--trust-history", help="Resume a run that you have not recorded in this folder yourself."),
     ] = False,
+    env_file: EnvFileOption = None,
     on: OnOption = None,
     shared: SharedOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
@@ -55,6 +58,8 @@ def resume_command(
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
         if on is not None:
+            if env_file is not None:
+                raise UsageError("--env-file is for runs in this process", hint="leave out --on, or --env-file")
             sys.exit(_resume_remote(run, on, shared, input_ or [], seconds, from_, workflow, format_, verbose))
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
@@ -67,9 +72,10 @@ def resume_command(
             workflow=workflow,
             trust_history=trust_history,
         )
-        workspace, options = open_command_workspace(resumed.path), resumed.options
+        environ = environ_with(env_file)
+        workspace, options = open_command_workspace(resumed.path, environ), resumed.options
         if ask_for_trust(workspace):
-            workspace = open_command_workspace(resumed.path)
+            workspace = open_command_workspace(resumed.path, environ)
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)

@@ -91,6 +91,11 @@ def work(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_work.py")
 
 
+def tests(peers: Path) -> Iterator[Row]:
+    """Tests of workflows, and runs in a test suite."""
+    yield from _rows("bench_tests.py")
+
+
 def commands(peers: Path) -> Iterator[Row]:
     """Whole commands on large workflows and long histories."""
     yield from _rows("bench_commands.py")
@@ -109,7 +114,7 @@ def startup(peers: Path) -> Iterator[Row]:
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     part.__name__: part
-    for part in (startup, commands, live, template, document, engine, items, streams, work, shells, others)
+    for part in (startup, commands, tests, live, template, document, engine, items, streams, work, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 
