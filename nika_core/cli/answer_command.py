@@ -22,7 +22,7 @@ from nika_core.model.approval import ALWAYS
 from nika_core.model.ids import node_id_of
 from nika_core.model.json_text import parse_json
 from nika_core.model.question import OpenQuestion, answer_text, open_question_json
-from nika_core.model.text import time_text
+from nika_core.model.text import iso_time, time_text
 
 _WORDS: Final = {"yes": True, "no": False}
 _YES_OR_FIELDS: Final = "an answer is yes, no or another word that the question takes, or fields: -i FIELD=VALUE"
@@ -262,5 +262,7 @@ def _json(asked: OpenQuestion) -> dict[str, Any]:
     if asked.question.has_default:
         found["default"] = asked.question.default
     if asked.answered_by:
-        found["answered"] = {"answer": asked.answer, "by": asked.answered_by, "at": asked.answered_at}
+        found["answered"] = {"answer": asked.answer, "by": asked.answered_by}
+        if asked.answered_at is not None:
+            found["answered"]["at"] = iso_time(asked.answered_at)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ from nika_core.cli.waiting import sender_text, waits_for_text
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.question import answer_text
 from nika_core.model.state import RunStatus
-from nika_core.model.text import time_text
+from nika_core.model.text import seconds_since_epoch, time_text
 from nika_core.model.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def list_(
     newer_than: Annotated[
         str | None, typer.Option("--newer-than", metavar="TIME", help=f"Only runs that began later: {_AGE}.")
     ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N of these runs.")
+    ] = None,
     on: OnOption = None,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
@@ -93,6 +97,7 @@ def list_(
         workflow=workflow,
         older_than=seconds_of(older_than, "--older-than"),
         newer_than=seconds_of(newer_than, "--newer-than"),
+        last=last,
     )
     if format_ is Format.JSON:
         print_json({"runs": [nika.to_json(run) for run in found]})
@@ -100,19 +105,21 @@ def list_(
         such = " such" if status or workflow or older_than or newer_than else ""
         print_message(f"no{such} run is recorded in {plain(str(nika.runs.path().parent))}")
     else:
+        now = time.time()
         rows = [
             (
                 run.run_id,
                 run.workflow,
                 run.status,
                 time_text(run.started_at),
+                _age(now - run.started_at),
                 "" if run.duration_ms is None else duration_text(run.duration_ms / 1000),
                 str(run.json.get("usage", {}).get("totalTokens", "")),
                 _cost(run.json.get("usage") or {}),
             )
             for run in found
         ]
-        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "AGE", "TOOK", "TOKENS", "COST"), rows))
         for run in found:
             for task in _with_children(run.tasks):
                 if task.waits_for is not None:
@@ -181,7 +188,7 @@ def _show_transcript(run: str, task: str | None, format_: Format, verbose: bool)
 
 def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     usage = found.get("usage", {})
-    started = time_text(found["startedAt"])
+    started = time_text(seconds_since_epoch(found["startedAt"]))
     head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
     yield "  ".join(head)
     yield plain(found["path"])
@@ -233,10 +240,11 @@ def _task_lines(
     if "error" in task:
         yield f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}"
     if "answered" in task:
-        answered = task["answered"]
+        answered = task["answered"] | {"at": seconds_since_epoch(task["answered"]["at"])}
         yield f"{indent}    answered {plain(answer_text(answered['answer']))}{sender_text(answered)}"
     if task["state"] == "waiting":
-        yield f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}"
+        since = seconds_since_epoch(task["waitingSince"]) if "waitingSince" in task else None
+        yield f"{indent}    {_waiting(task['waitsFor'], since)}"
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
@@ -330,6 +338,14 @@ def rm(
         print_message("nothing is as old as that")
     if errors:
         sys.exit(errors[0].exit_code)
+
+
+def _age(seconds: float) -> str:
+    """Return how long ago something was, as `--older-than` takes it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
 
 
 def _cost(usage: dict[str, Any]) -> str:
