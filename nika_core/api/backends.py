@@ -50,6 +50,17 @@ def keywords(*, workspace: Workspace | None = None) -> tuple[str, ...]:
     return tuple(Kernel(workspace or Workspace.open()).keywords())
 
 
+def version(*, workspace: Workspace | None = None) -> str:
+    """Return the version of a worker on this machine: a run stays with those of the version that it began with.
+
+    Args:
+        workspace: as for `connect`.
+    """
+    from nika_core.app.backend.kernel import Kernel
+
+    return Kernel(workspace or Workspace.open()).version()
+
+
 def submission(prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None) -> Submission:
     """Return a run to be submitted. Raise UsageError if something of it cannot travel, e.g. a secret.
 
