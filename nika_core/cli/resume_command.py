@@ -22,6 +22,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
+from nika_core.cli.remote_options import where
 from nika_core.cli.run_command import open_command_workspace, read_workflow
 from nika_core.cli.trust_command import ask_for_trust
 
@@ -54,6 +55,7 @@ def resume_command(
     """
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
+        run, on, shared = where(run, on, shared)
         if on is not None:
             sys.exit(_resume_remote(run, on, shared, input_ or [], seconds, from_, workflow, format_, verbose))
         from nika_core.api.running import open_resumed
