@@ -64,7 +64,7 @@ def index(*, workspace: Workspace | None = None, workflow: Path | None = None) -
     return run_index(workspace or Workspace.open(), workflow)
 
 
-def version(*, workspace: Workspace | None = None) -> str:
+def worker_version(*, workspace: Workspace | None = None) -> str:
     """Return the version of a worker on this machine: a run stays with those of the version that it began with.
 
     Args:

@@ -32,7 +32,7 @@ def project_url(workspace: nika.Workspace) -> str | None:
 
 
 def submitted_run(workspace: nika.Workspace, run: str) -> nika.backends.SubmittedRun | None:
-    """Return what is known here of a run on a backend; None: it is none, or was submitted from elsewhere.
+    """Return what is known here of a run on a backend; None: nothing.
 
     Args:
         run: its id, a unique beginning of it, or `last`: then the newest run must not be one of this machine.

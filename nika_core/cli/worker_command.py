@@ -96,7 +96,7 @@ def check_worker(on: OnOption = None, format_: FormatOption = Format.PRETTY) -> 
             await backend.close()
 
     counts, versions = nika.run_to_end(asked())
-    version = nika.backends.version(workspace=workspace)
+    version = nika.backends.worker_version(workspace=workspace)
     broken = [
         (each.record.word, each.why or "it cannot be loaded")
         for each in nika.plugins()
