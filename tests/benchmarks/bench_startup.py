@@ -23,10 +23,10 @@ tasks:
     llm: Say hello
 """
 OURS = {
-    "nika --help": ([NIKA, "--help"], 0.25),
-    "a run of one task, mocked": ([NIKA, "run", "--mock", "one.nika.yaml"], 0.5),
-    "a run of one task, mock provider": ([NIKA, "run", "one.nika.yaml"], 0.5),
-    "nika validate, one task": ([NIKA, "validate", "one.nika.yaml"], None),
+    "nika --help": ([NIKA, "--help"], 0.15),
+    "a run of one task, mocked": ([NIKA, "run", "--mock", "one.nika.yaml"], 0.3),
+    "a run of one task, mock provider": ([NIKA, "run", "one.nika.yaml"], 0.3),
+    "nika validate, one task": ([NIKA, "validate", "one.nika.yaml"], 0.25),
     "nika validate, 500 files": ([NIKA, "validate", "many"], None),
 }
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from nika_core import codes
@@ -289,12 +289,6 @@ def truncated_error(provider: str, *, usage: Usage | None = None, said: str = ""
         usage=usage,
         hint="run it again, or resume the run",
     )
-
-
-def refusal_behind(error: BaseException) -> Any:
-    """Return the response that is an error, if an exception came up while its body was read; else None."""
-    found = (getattr(link, "response", None) for link in _chain(error))
-    return next((each for each in found if (getattr(each, "status_code", None) or 0) >= 300), None)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -21,18 +21,17 @@ from nika_core.toolbox.providers.events import UnreadableReplyError, json_lines,
 from nika_core.toolbox.providers.failures import (
     clean,
     is_too_long,
-    refusal_behind,
     status_error,
     transport_error,
     unreadable_error,
 )
 from nika_core.toolbox.providers.field_refusals import FieldRefusals, RefusedAnswerError, ServerError
 from nika_core.toolbox.providers.rates import ReplyEvents, read_rate_state
+from nika_core.toolbox.providers.refusal_body import LARGEST_REASON, refusal_hook
 from nika_core.toolbox.providers.values import env_text, load_sdk, without_credentials
 from nika_core.toolbox.proxies import proxy_for, tls_context
 
 T = TypeVar("T")
-_LARGEST_REASON: Final = 256 * 1024  # bytes of an error's body
 
 
 class ServerClient(ClientBase):
@@ -91,8 +90,6 @@ class ServerClient(ClientBase):
         """Read an exception of the SDK: the body of its `response` if it has one."""
         status = getattr(error, "status_code", None)
         response = getattr(error, "response", None)
-        if status is None and response is None and (refusal := refusal_behind(error)) is not None:
-            return ServerError("", refusal.status_code, None, refusal.headers)  # an error whose body cannot be read
         try:
             said = read_error_body(response.content)  # type: ignore[union-attr]  # an SDK's, None where there is none
         except Exception:  # no response, or one that nobody has read
@@ -164,7 +161,7 @@ class ServerClient(ClientBase):
             async with asyncio.timeout(self.connect_timeout):  # the status is enough: its reason may never come whole
                 async for part in response.aiter_bytes():
                     body += part
-                    if len(body) > _LARGEST_REASON:
+                    if len(body) > LARGEST_REASON:
                         break
         except Exception:  # noqa: S110  # what has come of it may say why
             pass
@@ -235,7 +232,8 @@ class ServerClient(ClientBase):
     async def http_options(self, library: str = "httpx2") -> dict[str, Any]:
         """Return the arguments of `library`'s client: timeouts, and the proxy and authorities of the environment.
 
-        Redirects are not followed: what is asked is for this server alone.
+        Redirects are not followed: what is asked is for this server alone. The body of an error is given up after a
+        while, and read although its compression is broken.
 
         Raises:
             TaskError: the environment names a proxy that cannot be used, or certificates that cannot be read.
@@ -245,7 +243,8 @@ class ServerClient(ClientBase):
         context = await tls_context(self.address, self.environ, http.create_ssl_context)
         timeout = http.Timeout(self.read_timeout, connect=self.connect_timeout)
         way = transport_options(http, context, self._proxy, self.max_connections)
-        return {"timeout": timeout, "trust_env": False, "follow_redirects": False, **way}
+        hooks = {"response": [refusal_hook(http)]}
+        return {"timeout": timeout, "trust_env": False, "follow_redirects": False, "event_hooks": hooks, **way}
 
     async def json(self, call: Awaitable[Any]) -> Mapping[str, Any]:
         """Return the JSON object that a response (whole, of a call that is not a stream) has. Raise TaskError.

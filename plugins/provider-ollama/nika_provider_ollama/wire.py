@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from nika_core.plugin import DocumentPart, ImagePart, Message, ModelRequest, Role, estimate_tokens
-from nika_core.toolbox.providers import ChatReply, file_text, with_reasoning
+from nika_core.toolbox.providers import ChatReply, file_text, stop_reason, with_reasoning
 
 _CONTEXT: Final = 4096  # what Ollama holds by default; it cuts what is longer without a word
 
@@ -88,7 +88,7 @@ def _sent(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
 class Reply(ChatReply):
     """Collects the parts of a stream."""
 
-    _parts_of_reply: ClassVar[frozenset[str]] = frozenset({"message", "done"})
+    _parts_of_reply: ClassVar[frozenset[str]] = frozenset({"message", "response"})
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a part and return the text in it."""
@@ -96,8 +96,11 @@ class Reply(ChatReply):
             self._begin(event)
         self.model = str(event.get("model") or self.model)
         message = event.get("message")
+        if message is None and "response" in event:  # what `/api/generate` answers
+            message = {"content": event["response"], "thinking": event.get("thinking")}
         text = self.message(message) if isinstance(message, Mapping) else ""
-        if event.get("done"):
-            self.ended(event.get("done_reason"))
+        reason = event.get("done_reason")
+        if event.get("done") and (self.begun or stop_reason(str(reason)) != "end"):  # else it has answered nothing
+            self.ended(reason)
             self.used(event)
         return text
