@@ -174,6 +174,10 @@ FACE = {
         *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
         *("Transcript", "Turn"),
     ),
+    "Test a workflow": (
+        *("test", "load_tests", "TestSuite", "SuiteReport", "CaseResult", "WorkflowCase", "Expectation", "Unmet"),
+        "UpdateForecast",
+    ),
     "Errors": (
         *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),
         *("Problem", "Place", "Severity", "Category"),
@@ -191,6 +195,7 @@ FACE = {
             "schema",
             "explain",
             "read_inputs",
+            "read_env_file",
             "init",
             "version",
         ),

@@ -36,13 +36,17 @@ if TYPE_CHECKING:
         limits_left,
         list_models,
         providers,
+        read_env_file,
         read_inputs,
         schema,
         version,
     )
     from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
     from nika_core.api.runs import answer, questions, signal
+    from nika_core.api.testing import SuiteReport, TestSuite, load_tests, test
     from nika_core.api.trusting import decline_trust, forget_trust, trust, trust_decisions, trust_status
+    from nika_core.app.cases.checking import Unmet
+    from nika_core.app.cases.running import CaseResult, UpdateForecast
     from nika_core.app.execution import Execution
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
         TaskError,
         UsageError,
     )
+    from nika_core.model.cases import Expectation, WorkflowCase
     from nika_core.model.events import Event, EventKind
     from nika_core.model.limits import Limit
     from nika_core.model.question import OpenQuestion, Question
@@ -103,11 +108,16 @@ _PUBLIC: Final = {
         "limits_left",
         "list_models",
         "providers",
+        "read_env_file",
         "read_inputs",
         "schema",
         "version",
     ),
     "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
+    "api.testing": ("SuiteReport", "TestSuite", "load_tests", "test"),
+    "app.cases.checking": ("Unmet",),
+    "app.cases.running": ("CaseResult", "UpdateForecast"),
+    "model.cases": ("WorkflowCase", "Expectation"),
     "api.runs": ("answer", "questions", "signal"),
     "api.trusting": ("decline_trust", "forget_trust", "trust", "trust_decisions", "trust_status"),
     "app.execution": ("Execution",),
@@ -143,11 +153,13 @@ _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in
 __all__ = [
     "DISTRIBUTION",
     "PLUGIN_KINDS",
+    "CaseResult",
     "Category",
     "Event",
     "EventKind",
     "EventStream",
     "Execution",
+    "Expectation",
     "Failure",
     "FolderTrust",
     "HealthStatus",
@@ -180,13 +192,18 @@ __all__ = [
     "Severity",
     "SkipReason",
     "StartOptions",
+    "SuiteReport",
     "TaskError",
     "TaskResult",
+    "TestSuite",
     "Transcript",
     "TrustDecision",
     "Turn",
+    "Unmet",
+    "UpdateForecast",
     "Usage",
     "UsageError",
+    "WorkflowCase",
     "Workspace",
     "WorkspaceOptions",
     "answer",
@@ -206,6 +223,7 @@ __all__ = [
     "limits_left",
     "list_models",
     "load",
+    "load_tests",
     "lock_plugins",
     "new_plugin",
     "plan",
@@ -213,6 +231,7 @@ __all__ = [
     "prepare",
     "providers",
     "questions",
+    "read_env_file",
     "read_inputs",
     "render_compact",
     "render_pretty",
@@ -224,6 +243,7 @@ __all__ = [
     "signal",
     "start",
     "stream",
+    "test",
     "to_json",
     "trust",
     "trust_decisions",

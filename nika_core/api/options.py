@@ -50,6 +50,7 @@ class PlanOptions(WorkspaceOptions, total=False):
         record: the folder in which what every task and every model is given and gives is recorded, without secrets.
         recording: a folder in which a run was recorded, or what `nika.Recording.open` returned: tasks give what they
             gave then, nothing is called, and what was not recorded fails.
+        errors: how tasks fail, by task, in place of doing them: a message, or `{category: network, message: ...}`.
         outputs: what tasks give, by task, in place of doing them; without `recording` all others play their parts.
     """
 
@@ -65,6 +66,7 @@ class PlanOptions(WorkspaceOptions, total=False):
     record: str | Path | None
     recording: str | Path | Recording | None
     outputs: Mapping[str, Any] | None
+    errors: Mapping[str, Any] | None
 
 
 class StartOptions(PlanOptions, total=False):
@@ -126,8 +128,10 @@ def open_workspace(workflow: str | Path | None, options: WorkspaceOptions) -> Wo
 def run_options(options: PlanOptions) -> RunOptions:
     """Return what is given for one run. Raise UsageError for a malformed `timeout`."""
     outputs, recording, record = options.get("outputs"), options.get("recording"), options.get("record")
-    replays = recording is not None or outputs is not None
-    if replays and record is not None:
+    errors = options.get("errors")
+    replays = recording is not None or (record is None and (outputs is not None or errors is not None))
+    _check_errors(errors)
+    if recording is not None and record is not None:
         raise UsageError("a run that replays a recording cannot record another one", hint="leave out one of the two")
     if isinstance(recording, str | Path):
         from nika_core.app.recording.recording import Recording  # only a replay waits for the import
@@ -150,8 +154,21 @@ def run_options(options: PlanOptions) -> RunOptions:
         record=None if record is None else Path(record),
         recording=recording,
         outputs=outputs,
+        errors=errors,
         economy=options.get("economy", False),
     )
+
+
+def _check_errors(errors: Mapping[str, Any] | None) -> None:
+    if errors is None:
+        return
+    from nika_core.model.cases import stand_in_error  # only a test waits for the import
+
+    for task, error in errors.items():
+        try:
+            stand_in_error(error)
+        except ValueError as problem:
+            raise UsageError(f"the errors: `{task}`: {problem}") from None
 
 
 def timeout_seconds(timeout: float | str | None) -> float | None:

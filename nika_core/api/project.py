@@ -159,6 +159,18 @@ def read_inputs(path: str | Path, *, text: str | None = None, option: str = "--i
     return inputs
 
 
+def read_env_file(path: str | Path, *, text: str | None = None) -> dict[str, str]:
+    """Return the variables in a file of `KEY=VALUE` lines, as `--env-file` reads them. Raise UsageError.
+
+    Args:
+        path: the file.
+        text: what stands in it, if it was read before; `path` is then only named in messages.
+    """
+    from nika_core.model.env_file import env_variables
+
+    return env_variables(read_input_text(Path(path), "--env-file") if text is None else text, str(path))
+
+
 def read_input_text(path: Path, what: str) -> str:
     """Return a file's text. Raise UsageError that calls it `what`."""
     with _as_input(what):

@@ -63,6 +63,26 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
 
 
+def record(run: str, *, to: str | Path | None = None, folder: str | Path | None = None) -> Path:
+    """Make a test file of a run, and return its path: its case gives the workflow what the run was given.
+
+    What tasks gave stands in for them, an error for those that failed, and the test expects that the run ends in the
+    same way. Secrets are masked, as in the history.
+
+    Args:
+        run, folder: as for `get`.
+        to: the test file; without it, it lies beside the workflow.
+
+    Raises:
+        JournalError: there is no such run.
+        UsageError: the run has not ended, or the file is there already.
+    """
+    from nika_core.app.cases.from_history import write_test
+
+    recorded = get(run, folder=folder)
+    return write_test(recorded, _workspace(folder), None if to is None else Path(to))
+
+
 def signal(run: str, task: str, payload: Json = None, *, folder: str | Path | None = None) -> SentSignal:
     """Give a task what it waits for, as `nika signal` does: written durably to the history of its run.
 

@@ -229,7 +229,7 @@ class Execution:
             run_id = self._recorded.run.id
             log = self._journal.resume(run_id, mask, signed(run_info(self._prepared), self._journal, run_id))
             if log.position != self._recorded.position:  # another process has worked on it since it was read
-                self._recorded = self._journal.load(run_id)
+                self._recorded = self._journal.load(run_id, lazy=True)
             self._recorded = replace(self._recorded, memo=log.kept_before())  # there may be more without an event
             try:
                 with self._journal.damage_told(run_id):

@@ -250,9 +250,11 @@ def prepare_run(
         check_resumable(resumed, workflow)
     if options.answers is not None:
         options = replace(options, answers=checked_answers(options.answers, [task.id for task in workflow.tasks]))
+    ids = [task.id for task in workflow.tasks]
     if options.outputs is not None:
-        tasks = [task.id for task in workflow.tasks]
-        options = replace(options, outputs=checked_answers(options.outputs, tasks, "outputs"))
+        options = replace(options, outputs=checked_answers(options.outputs, ids, "outputs"))
+    if options.errors is not None:
+        options = replace(options, errors=checked_answers(options.errors, ids, "errors"))
     if options.recording is not None:
         options.recording.require_workflow(workflow.name)
     values, found = check_inputs(workflow, options.inputs, workspace.limits)

@@ -33,16 +33,18 @@ class _Node:
 
     Attributes:
         life: in which life of the run it last began.
+        items: the hash of its list's items; "": it has no list, or the hash is not known.
         told: the events that say how it stands: the last one, and those before it that it adds to.
         group: what its children are; None: it has none.
     """
 
-    __slots__ = ("children", "group", "id", "identity", "key", "keyword", "life", "told")
+    __slots__ = ("children", "group", "id", "identity", "items", "key", "keyword", "life", "told")
 
     def __init__(self, node_id: str) -> None:
         self.id = node_id
         self.identity = node_id
         self.life = 0
+        self.items = ""
         self.group: str | None = None
         self.keyword = ""
         self.key: str | None = None
@@ -85,8 +87,10 @@ class RecordedTasks:
             node.key = data.get("key", node.key)
         if event.kind is EventKind.TASK_STARTED:
             group = _CHILDREN.get(str(data.get("group")))
-            if group is not None and node.life != life:
-                self._forget_children(node)  # in a resumed run they begin anew: a list may be another one
+            items = data.get("payload", "")
+            if group is not None and node.life != life and (not items or items != node.items):
+                self._forget_children(node)  # in a resumed run they begin anew, unless the list is the same
+            node.items = items
             node.group, node.life = group or node.group, life
         if event.kind is EventKind.TASK_REUSED:  # it says only what differs
             node.told.append(event)

@@ -65,7 +65,7 @@ def open_run(
         UsageError: an input held a secret, which the history does not keep, and is not given again; or `rerun_from` is
             not the id of a task, an item or a round.
     """
-    recorded = journal.load(run)
+    recorded = journal.load(run, lazy=True)
     _refuse_another_s(journal, recorded, workflow, trusted=trusted)  # before it can ask for an input that is a secret
     with journal.damage_told(recorded.run.id):
         options = _options_of(recorded, inputs or {}, timeout)

@@ -22,7 +22,8 @@ class RunOptions:
         answers: to questions, by task, for a mocked run.
         record: the folder in which what steps and models are given and give is recorded.
         recording: what they gave, in place of asking them; the run is a mocked one.
-        outputs: what tasks give, by task, in place of doing them; the run is a mocked one.
+        errors: how tasks fail, by task, each a message or `{category, message, code}`; goes with `outputs`.
+        outputs: what tasks give, by task, in place of doing them; unless the run is recorded, it is a mocked one.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class RunOptions:
     record: Path | None = None
     recording: Recording | None = None
     outputs: Mapping[str, Any] | None = None
+    errors: Mapping[str, Any] | None = None
 
     def prepared(self, workflow: Workflow) -> Workflow:
         """Return a workflow as it is run: what replays a recording waits between no two rounds."""
@@ -51,4 +53,6 @@ class RunOptions:
     @property
     def replays(self) -> bool:
         """Whether something stands in for what tasks do."""
-        return self.recording is not None or self.outputs is not None
+        return self.recording is not None or (
+            self.record is None and (self.outputs is not None or self.errors is not None)
+        )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final, TextIO
 
 from nika_core import codes
+from nika_core.cli.cells import wrap
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity
+from nika_core.model.large_values import LargeValue
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.text import escape_unsafe
 
@@ -31,6 +34,7 @@ def plain(text: str) -> str:
     return escape_unsafe(text.replace("\r\n", "\n"), short=True)
 
 
+INDENT: Final = 4  # columns by which the rest of a wrapped line is indented
 _LINES: Final = 1000  # that are written at once
 _PIECE: Final = 256 * 1024  # characters that are written at once
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
@@ -52,8 +56,8 @@ def coloured(stream: TextIO) -> bool:
 
 
 def is_live(stream: TextIO) -> bool:
-    """Return whether this stream shows a live view."""
-    return coloured(stream) and _is_terminal(stream)
+    """Return whether this stream shows a live view, be it without colours."""
+    return _is_terminal(stream)
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -64,6 +68,11 @@ def style(text: str, *names: str, stream: TextIO | None = None) -> str:
     """Return `text` in a colour if the stream (by default stderr) shows colours."""
     if not names or not coloured(stream or sys.stderr):
         return text
+    return paint(text, *names)
+
+
+def paint(text: str, *names: str) -> str:
+    """Return `text` in a colour, for a stream that is known to show colours."""
     return f"\x1b[{';'.join(_STYLES[name] for name in names)}m{text}\x1b[0m"
 
 
@@ -190,31 +199,65 @@ def masked(text: str) -> str:
     return text if _masker is None else _masker.text(text)
 
 
-def print_message(text: str) -> None:
-    """Print a line for people to stderr; if it cannot be written, the work continues.
+def print_message(text: str, *, wrapped: bool = False) -> None:
+    """Print a line for people to stderr, as `message_text` makes it; if it cannot be written, the work continues.
+
+    Args:
+        wrapped: break a line that is wider than the terminal at spaces; not for what may be copied, such as commands.
+    """
+    text = message_text(text)
+    with suppress(OSError):
+        _write(sys.stderr, (wrap_message(text) if wrapped else text) + "\n")
+
+
+def wrap_message(text: str) -> str:
+    """Return a message for stderr, with lines that are wider than a terminal broken at spaces, and indented."""
+    if not _is_terminal(sys.stderr):
+        return text
+    return wrap(text, terminal_size(sys.stderr)[0], INDENT)
+
+
+def terminal_size(stream: TextIO) -> tuple[int, int]:
+    """Return a terminal's columns and rows, as they are now."""
+    try:
+        width, height = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # it is gone, or a test's
+        width = height = 0
+    if width <= 0 or height <= 0:
+        width, height = shutil.get_terminal_size((80, 24))
+    return width, height
+
+
+def message_text(text: str) -> str:
+    """Return a message without secrets and control codes.
 
     The colours of `style` are kept; whatever else a terminal would act upon, such as the name of a file, is shown.
     """
     text = masked(text)
     parts = _COLOUR.split(text) if coloured(sys.stderr) else [text]
-    safe = "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
-    with suppress(OSError):
-        _write(sys.stderr, safe + "\n")
+    return "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """Return `value` as JSON, with every character escaped that a terminal would act upon."""
-    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
+    return escape_unsafe(json.dumps(value, indent=indent, ensure_ascii=False, default=_default))
 
 
-def print_json(value: Any, *, indent: int | None = 2) -> None:
+def _default(value: Any) -> Any:
+    return value.get() if isinstance(value, LargeValue) else str(value)
+
+
+def print_json(value: Any, *, indent: int | None = 2, inside: int = 0) -> None:
     """Print one JSON document to stdout; without `indent` in one line.
 
     JSON between programs is UTF-8, as RFC 8259 says. To a stream that is not, it is written in ASCII, with escapes.
+
+    Args:
+        inside: down to which level a line is written part by part, each of which has to fit into memory.
     """
     write = _write if _is_utf8(data_stream()) else _write_json_ascii
     with _told_as_output_error():
-        for piece in _json_pieces(value, indent):
+        for piece in _json_pieces(value, indent, inside):
             write(data_stream(), piece)
 
 
@@ -222,20 +265,32 @@ def _is_utf8(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8")
 
 
-def _json_pieces(value: Any, indent: int | None) -> Iterator[str]:
+def _json_pieces(value: Any, indent: int | None, inside: int) -> Iterator[str]:
     """Yield a line of `json_text` in pieces: the outputs of a run may be far larger together than what is free."""
-    if indent is None:  # a line, of one event or so, is encoded in one piece by C
-        yield json_text(value) + "\n"
-        return
     held: list[str] = []
     size = 0
-    for token in json.JSONEncoder(indent=indent, ensure_ascii=False, default=str).iterencode(value):
+    encoder = json.JSONEncoder(indent=indent, ensure_ascii=False, default=_default)
+    for token in encoder.iterencode(value) if indent is not None else _line_tokens(value, encoder, inside):
         held.append(token)
         size += len(token)
         if size > _PIECE:
             yield escape_unsafe("".join(held))
             held, size = [], 0
     yield escape_unsafe("".join(held)) + "\n"
+
+
+def _line_tokens(value: Any, encoder: json.JSONEncoder, inside: int) -> Iterator[str]:
+    """Yield the parts of one line of JSON, those deeper inside as one: C encodes them."""
+    if not (inside and value and isinstance(value, dict | list)):
+        yield encoder.encode(value)
+        return
+    named = isinstance(value, dict)
+    yield "{" if named else "["
+    for at, each in enumerate(value):
+        comma = ", " if at else ""
+        yield f"{comma}{encoder.encode(each)}: " if named else comma
+        yield from _line_tokens(value[each] if named else each, encoder, inside - 1)
+    yield "}" if named else "]"
 
 
 def _write_json_ascii(stream: TextIO, text: str) -> None:
@@ -260,9 +315,9 @@ def print_problem_line(problem: Problem) -> None:
     where = f"{plain(str(problem.place))}: " if problem.place and problem.place.path else ""
     colour = "red" if problem.severity is Severity.ERROR else "yellow"
     severity = style(problem.severity.value, "bold", colour)
-    print_message(f"{where}{severity}[{problem.code}]: {plain(problem.message)}")
+    print_message(f"{where}{severity}[{problem.code}]: {plain(problem.message)}", wrapped=True)
     if problem.hint:
-        print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}")
+        print_message(f"  {style('hint', 'cyan')}: {plain(problem.hint)}", wrapped=True)
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -40,6 +40,7 @@ class GroupProgress:
         self.total = total if isinstance(total, int) else None
         self.ended: dict[str, int] = {}
         self._failed: set[str] = set()
+        self._running: set[str] = set()
         self.usage: Usage = NOTHING
         self._round = 0
         self._notices = 0
@@ -54,6 +55,10 @@ class GroupProgress:
         if event.kind is EventKind.TASK_STARTED and self._kind == "loop":
             self._round = segments(event.task)[-1][2] or self._round
         state = _ENDS.get(event.kind)
+        if event.kind is EventKind.TASK_STARTED:
+            self._running.add(event.task)
+        elif state or event.kind is EventKind.TASK_WAITING:
+            self._running.discard(event.task)
         if event.task in self._failed and (state or event.kind is EventKind.TASK_STARTED):
             self._failed.discard(event.task)  # agentic mode: it is done again, or counts as skipped
             self._count("failed", -1)
@@ -70,6 +75,11 @@ class GroupProgress:
     def done(self) -> int:
         """How many have ended."""
         return sum(self.ended.values())
+
+    @property
+    def running(self) -> int:
+        """How many have started and not ended, without those that wait."""
+        return len(self._running)
 
     @property
     def names_failure(self) -> bool:

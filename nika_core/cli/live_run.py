@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import nika_core as nika
@@ -19,6 +19,7 @@ from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
 from nika_core.errors import JournalError, Place
 from nika_core.model.answer_line import shell_id
+from nika_core.model.codec import result_json
 from nika_core.model.events import Event
 from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.model.text import time_text
@@ -32,6 +33,7 @@ LOG_VARIABLE: Final = "NIKA_LOG"
 _ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
+_NAMED: Final = 5  # tasks that a line names
 EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
@@ -62,13 +64,13 @@ def show_run(prepared: nika.PreparedRun, format_: str, verbose: int = 0, *, jour
         if questions is not None:
             questions.close()
         close()
-    print_result(result, format_, prepared, execution)
+    print_result(result, format_, prepared, execution, told=() if view is None else view.told)
     return EXIT_CODES[result.status]
 
 
 def print_warning(text: str) -> None:
     """Print a warning to stderr."""
-    print_message(f"{style('warning', 'yellow')}: {plain(text)}")
+    print_message(f"{style('warning', 'yellow')}: {plain(text)}", wrapped=True)
 
 
 async def _with_signals(execution: nika.Execution, questions: LiveQuestions | None) -> RunResult:
@@ -85,7 +87,9 @@ async def _with_signals(execution: nika.Execution, questions: LiveQuestions | No
             return
         asked += 1
         if asked == 1:
-            print_message(style("interrupted: ending what is running (again: do not wait for it)", "yellow"))
+            print_message(
+                style("interrupted: ending what is running (again: do not wait for it)", "yellow"), wrapped=True
+            )
             execution.cancel("interrupted")
         else:
             execution.cancel("interrupted twice")
@@ -123,7 +127,7 @@ def observers_of(
     elif format_ == "pretty" and is_live(sys.stderr):
         from nika_core.cli.live_view import LiveView
 
-        live = LiveView(prepared.workflow, verbose=verbose)
+        live = LiveView(prepared.workflow, verbose=verbose, limits=prepared.limits)
         return [live], live, live.close
     elif format_ == "pretty" or verbose:
         lines = ProgressLines(prepared.workflow, verbose=verbose)
@@ -136,15 +140,26 @@ def _nothing() -> None:
 
 
 def print_result(
-    result: RunResult, format_: str, prepared: nika.PreparedRun, execution: nika.Execution | None = None
+    result: RunResult,
+    format_: str,
+    prepared: nika.PreparedRun,
+    execution: nika.Execution | None = None,
+    *,
+    told: Collection[str] = (),
 ) -> None:
-    """Print how a run ended. `execution`: None if it was on a backend."""
+    """Print how a run ended.
+
+    Args:
+        execution: None if it was on a backend.
+        told: the tasks whose failures were printed when they happened; those of others are printed now.
+    """
     if format_ == "json":
-        print_json(nika.to_json(result))
+        print_json(result_json(result, read=False))
     elif format_ == "jsonl":
-        print_json({"event": "result", "runId": result.run_id, "data": nika.to_json(result)}, indent=None)
+        line = {"event": "result", "runId": result.run_id, "data": result_json(result, read=False)}
+        print_json(line, indent=None, inside=3)
     else:
-        _print_pretty(result, prepared)
+        _print_pretty(result, prepared, told)
     annotate_failures(result, prepared.workflow)
     if execution is None:
         return
@@ -169,13 +184,40 @@ def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
     return result.succeeded and all(task.reused or task.state == "skipped" for task in result.tasks)
 
 
-def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
-    colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
+def _counts(result: RunResult) -> str:
+    """Return how many tasks ended how; of those that failed, their names."""
     ended = Counter("waiting" if any(_waiting((task,))) else task.state for task in result.tasks)
-    counts = ", ".join(
-        f"{ended[state]} {state}" for state in ("success", "failed", "waiting", "cancelled", "skipped") if ended[state]
-    )
-    parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {counts}"]
+    failed = [task.id for task in result.tasks if task.state == "failed"]
+    names = ", ".join(failed[:_NAMED]) + (f", +{len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
+    stopped = "cancelled" if result.status is RunStatus.FAILED else "interrupted"
+    words = {"failed": f"failed ({names})", "cancelled": stopped}
+    states = ("success", "failed", "waiting", "cancelled", "skipped")
+    return ", ".join(f"{ended[state]} {words.get(state, state)}" for state in states if ended[state])
+
+
+def _print_failures(result: RunResult, prepared: nika.PreparedRun, told: Collection[str]) -> None:
+    """Print the failures that have not been told, and why tasks were cancelled if nobody asked for that."""
+    places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
+    stopped: dict[str, list[str]] = {}
+    for task in result.tasks:
+        if task.failure is None:
+            continue
+        if task.state == "cancelled":
+            stopped.setdefault(task.failure.message, []).append(task.id)
+        elif task.id not in told:
+            message = f"[{task.failure.code}] {plain(task.failure.message)}"
+            print_message(f"  {plain(str(places[task.id]))}: {style(task.id, 'bold')} {message}", wrapped=True)
+            if task.failure.hint:
+                print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}", wrapped=True)
+    if result.status is RunStatus.FAILED:
+        for message, tasks in stopped.items():
+            which = ", ".join(tasks) if len(tasks) <= _NAMED else f"{len(tasks)} tasks"
+            print_message(f"  {which}: {plain(message)}", wrapped=True)
+
+
+def _print_pretty(result: RunResult, prepared: nika.PreparedRun, told: Collection[str]) -> None:
+    colour = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red"}.get(result.status, "yellow")
+    parts = [f"{style(result.status.value, 'bold', colour)} in {duration_text(result.duration)}: {_counts(result)}"]
     if tokens := result.usage.total_tokens:
         parts.append(tokens_text(tokens, result.usage.cached_tokens, result.usage.cache_write_tokens))
     if result.usage.cost_usd:
@@ -184,25 +226,17 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
         parts.append(f"{money_text(float(result.usage.saved_usd))} saved by batches")
     if result.usage.unpriced:
         parts.append(f"unpriced: {plain(', '.join(result.usage.unpriced))}")
-    print_message(", ".join(parts))
+    print_message(", ".join(parts), wrapped=True)
     if _nothing_has_changed(result, prepared):
         print_message(
             "nothing has changed since the run succeeded, so no task ran; "
             f"to repeat a task and all below it: nika resume {result.run_id} --from TASK"
         )
-    places: dict[str, Place] = {task.id: task.place for task in prepared.workflow.tasks}
-    for task in result.tasks:
-        stopped = task.state == "cancelled" and result.status is RunStatus.PAUSED
-        if task.failure is not None and not stopped:
-            place = plain(str(places[task.id]))
-            message = f"[{task.failure.code}] {plain(task.failure.message)}"
-            print_message(f"  {place}: {style(task.id, 'bold')} {message}")
-            if task.failure.hint:
-                print_message(f"    {style('hint', 'cyan')}: {plain(task.failure.hint)}")
+    _print_failures(result, prepared, told)
     for asked in result.questions:
         expires = f" (expires at {time_text(asked.deadline)})" if asked.deadline is not None else ""
         message = waits_for_text({"message": asked.question.message})
-        print_message(f"  {style(asked.task, 'bold')} asks: {message}{expires}")
+        print_message(f"  {style(asked.task, 'bold')} asks: {message}{expires}", wrapped=True)
         print_message(f"    to answer: {plain(answer_command_text(asked))}")
     questions = {asked.task for asked in result.questions}
     for task in _waiting(result.tasks):
@@ -213,7 +247,7 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun) -> None:
         if needs_signal(task.waits_for):
             print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")
     if result.failure is not None:
-        print_message(f"  [{result.failure.code}] {plain(result.failure.message)}")
+        print_message(f"  [{result.failure.code}] {plain(result.failure.message)}", wrapped=True)
     if result.has_output and result.output != "":
         output = result.output
         if isinstance(output, str):

@@ -58,6 +58,10 @@ SharedOption = Annotated[
     Path | None,
     typer.Option("--shared", metavar="DIR", help="A folder that all machines share, with the same path."),
 ]
+EnvFileOption = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="FILE", help="Variables for this run, KEY=VALUE lines; those that are set win."),
+]
 LAST = "last"
 RunArgument = Annotated[
     str, typer.Argument(help="The run's id, a unique beginning of it, or `last`.", show_default=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import nika_core as nika
 from nika_core.cli.annotations import annotate_problem
-from nika_core.cli.console import masked, plain, print_json, print_message, style
+from nika_core.cli.console import masked, plain, print_json, print_message, style, wrap_message
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.project import FILE_NAME
 from nika_core.model.state import RunStatus
@@ -33,7 +33,7 @@ def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
     """Print a frame to stderr, with the source line if the problem is in this document, or in one that it calls."""
     path = "" if problem.place is None else problem.place.path
     text = loaded.text if path == loaded.path else loaded.texts.get(path, "")
-    print_message(nika.render_pretty(problem, text, style=style) + "\n")
+    print_message(nika.render_pretty(problem, text, style=style, wrap=wrap_message) + "\n")
     annotate_problem(problem)
 
 

@@ -140,7 +140,7 @@ class RemoteRun:
             return EXIT_CODES[RunStatus.CANCELLED]
         with suppress(OSError):
             self._index.note_status(self._run_id, str(result.status))
-        print_result(result, format_, self._prepared)
+        print_result(result, format_, self._prepared, told=() if view is None else view.told)
         if format_ == "pretty" and result.status is RunStatus.PAUSED:
             print_message(f"it goes on when that comes: nika answer --on {plain(self._url)} {self._run_id}")
         return EXIT_CODES[result.status]

@@ -12,6 +12,7 @@ import nika_core as nika
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     LAST,
+    EnvFileOption,
     OnOption,
     RunArgument,
     RunFormat,
@@ -23,8 +24,9 @@ from nika_core.cli.options import (
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
 from nika_core.cli.remote_options import where
-from nika_core.cli.run_command import open_command_workspace, read_workflow
+from nika_core.cli.run_command import environ_with, open_command_workspace, read_workflow
 from nika_core.cli.trust_command import ask_for_trust
+from nika_core.errors import UsageError
 
 
 def resume_command(
@@ -44,6 +46,7 @@ def resume_command(
         bool,
         typer.Option("--trust-history", help="Resume a run that you have not recorded in this folder yourself."),
     ] = False,
+    env_file: EnvFileOption = None,
     on: OnOption = None,
     shared: SharedOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
@@ -57,6 +60,8 @@ def resume_command(
         seconds = seconds_of(timeout)
         run, on, shared = where(run, on, shared)
         if on is not None:
+            if env_file is not None:
+                raise UsageError("--env-file is for runs in this process", hint="leave out --on, or --env-file")
             sys.exit(_resume_remote(run, on, shared, input_ or [], seconds, from_, workflow, format_, verbose))
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
@@ -69,9 +74,10 @@ def resume_command(
             workflow=workflow,
             trust_history=trust_history,
         )
-        workspace, options = open_command_workspace(resumed.path), resumed.options
+        environ = environ_with(env_file)
+        workspace, options = open_command_workspace(resumed.path, environ), resumed.options
         if ask_for_trust(workspace):
-            workspace = open_command_workspace(resumed.path)
+            workspace = open_command_workspace(resumed.path, environ)
         loaded = read_workflow(workspace, resumed.path, options.provider, options.model)
         with printing_problems(loaded):
             prepared = nika.prepare(loaded, workspace=workspace, resumed=resumed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from nika_core import codes
 from nika_core.cli.console import mask_with
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
+    EnvFileOption,
     InputOption,
     InputsOption,
     ModelOption,
@@ -65,6 +68,7 @@ def run_command(
         Path | None,
         typer.Option("--record", metavar="DIR", help="Keep what tasks and models are given and give, for tests."),
     ] = None,
+    env_file: EnvFileOption = None,
     on: OnOption = None,
     shared: SharedOption = None,
     format_: RunFormatOption = RunFormat.PRETTY,
@@ -74,9 +78,10 @@ def run_command(
     with refused_run_as_json(format_.value):
         given = gather(input_ or (), inputs)
         given_answers = None if answers is None else gather((), answers, "--answers")
-        workspace, path = find_workflow(workflow)
+        environ = environ_with(env_file)
+        workspace, path = find_workflow(workflow, environ)
         if ask_for_trust(workspace):
-            workspace, path = find_workflow(workflow)
+            workspace, path = find_workflow(workflow, environ)
         seconds = seconds_of(timeout)
         url = on or project_url(workspace)
         loaded = read_workflow(workspace, path, provider, model)
@@ -117,9 +122,17 @@ def run_command(
         sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal and path != STDIN))
 
 
-def open_command_workspace(start: Path | None = None) -> nika.Workspace:
+def open_command_workspace(start: Path | None = None, environ: Mapping[str, str] | None = None) -> nika.Workspace:
     """Open the project of a file or folder for a command, which owns its process."""
-    return nika.Workspace.open(start, facet_timer=True)
+    return nika.Workspace.open(start, environ=environ, facet_timer=True)
+
+
+def environ_with(file: Path | None) -> Mapping[str, str] | None:
+    """Return the variables of the environment and of `--env-file`; None: just the environment. Raise UsageError."""
+    if file is None:
+        return None
+    found = nika.read_env_file(file, text=read_stdin("--env-file") if file == STDIN else None)
+    return {**found, **os.environ}
 
 
 def read_workflow(
@@ -133,9 +146,13 @@ def read_workflow(
     return loaded
 
 
-def find_workflow(workflow: Path | None) -> tuple[nika.Workspace, Path]:
-    """Return the opened project and the file to run. Raise UsageError if neither says which."""
-    workspace = open_command_workspace(None if workflow == STDIN else workflow)
+def find_workflow(workflow: Path | None, environ: Mapping[str, str] | None = None) -> tuple[nika.Workspace, Path]:
+    """Return the opened project and the file to run. Raise UsageError if neither says which.
+
+    Args:
+        environ: the variables; None: those of this process.
+    """
+    workspace = open_command_workspace(None if workflow == STDIN else workflow, environ)
     if workflow is not None:
         return workspace, workflow
     if workspace.project.main is None:

@@ -148,6 +148,19 @@ def _submitted_json(run: nika.backends.SubmittedRun) -> dict[str, Any]:
 
 
 @app.command()
+def record(
+    run: RunArgument = LAST,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="The test file; else it lies beside the workflow.")
+    ] = None,
+) -> None:
+    """Make a test of a run: what its tasks gave stands in for them, and it has to end in the same way."""
+    path = nika.runs.record(run, to=to)
+    print_data(plain(str(path)))
+    print_message(f"to run it: nika test {plain(str(path))}")
+
+
+@app.command()
 def show(
     run: RunArgument = LAST,
     format_: FormatOption = Format.PRETTY,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from nika_core.document.reading.workflow_loader import LoadedWorkflow
 from nika_core.document.yaml.source_map import SourceMap
@@ -24,19 +25,29 @@ class Style(Protocol):
     def __call__(self, text: str, *names: str) -> str: ...
 
 
+Wrap: TypeAlias = Callable[[str], str]  # breaks a long line into several
+
+
+def unwrapped(text: str) -> str:
+    """Return `text` as it is."""
+    return text
+
+
 def unstyled(text: str, *_: str) -> str:
     """Return `text` without any colour."""
     return text
 
 
-def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) -> str:
+def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled, wrap: Wrap = unwrapped) -> str:
     """Return a frame: what is wrong, where, the source line with a caret under the exact column, and the fix.
 
     Args:
         text: of the file that the problem is in; without it there is no source line.
+        wrap: what the lines of the message and of the fix are given to.
     """
     colour = "red" if problem.severity is Severity.ERROR else "yellow"
-    lines = [f"{style(f'{problem.severity.value}[{problem.code}]', colour, 'bold')}: {_message(problem.message)}"]
+    head = style(f"{problem.severity.value}[{problem.code}]", colour, "bold")
+    lines = [wrap(f"{head}: {_message(problem.message)}")]
     place = problem.place
     gutter = " " * len(str(place.line)) if place and place.line else ""
     if place is not None and place.path:
@@ -48,7 +59,7 @@ def render_pretty(problem: Problem, text: str = "", *, style: Style = unstyled) 
         lines.append(f"{style(str(place.line), 'blue')} {bar} {shown}".rstrip())
         lines.append(f"{gutter} {bar} {' ' * before}{style('^' * width, colour, 'bold')}")
     if problem.hint:
-        lines.append(f"{gutter} {style('=', 'blue')} {style('help', 'bold')}: {_message(problem.hint)}")
+        lines.append(wrap(f"{gutter} {style('=', 'blue')} {style('help', 'bold')}: {_message(problem.hint)}"))
     return "\n".join(lines)
 
 

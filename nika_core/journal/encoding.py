@@ -9,6 +9,7 @@ from typing import Any, Final
 from nika_core.journal.blobs import Blobs
 from nika_core.model.events import Event, event_kind
 from nika_core.model.json import JsonObject
+from nika_core.model.large_values import LargeValue
 
 LOST: Final = "lost"
 OUTPUT: Final = "output"
@@ -22,6 +23,8 @@ def _default(value: Any) -> Any:
     """What JSON does not know by itself: read-only mappings, sets; anything else as its text."""
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, LargeValue):
+        return value.get()
     if isinstance(value, set | frozenset):
         return sorted(value, key=str)
     return str(value)
@@ -84,28 +87,28 @@ def start_of(output: Any, text: str) -> JsonObject:
     return {"text": shown[:_SHOWN], "length": len(shown)}
 
 
-def _with_blob(data: Any, blob: str, read: Callable[[str], Any], *, large: bool) -> Any:
+def _with_blob(data: Any, blob: str, read: Callable[[str], Any], output: Callable[[str], Any] | None) -> Any:
     if not data:
         return read(blob)
-    if not large:
+    if output is None:
         return data
-    value = read(blob)
+    value = output(blob)
     rest = {name: each for name, each in data.items() if name != START}
     return {**rest, LOST: blob} if value == {LOST: blob} else {**rest, OUTPUT: value}
 
 
 def events_of(
-    text: str, blob: str | None, run: str, read: Callable[[str], Any], *, large: bool = True
+    text: str, blob: str | None, run: str, read: Callable[[str], Any], output: Callable[[str], Any] | None
 ) -> Iterator[Event]:
     """The events of a row, also those of kinds that this version does not know. Raises ValueError, TypeError.
 
     Args:
         blob: the name of the large value of the row's only event: its output or, if the row has no data, all of them.
         read: returns the value of a blob, or `{"lost": <its name>}`.
-        large: whether large outputs are read; without them the data have the `start_of` each.
+        output: the same of a large output; None: the data have the `start_of` each.
     """
     for seq, at, kind, task, data in decode(text):
-        known = data if blob is None else _with_blob(data, blob, read, large=large)
+        known = data if blob is None else _with_blob(data, blob, read, output)
         if not (isinstance(seq, int) and isinstance(kind, str) and (task is None or isinstance(task, str))):
             raise ValueError("an event is not what Nika writes")
         if not isinstance(known, dict) or not 0 <= at < _LATEST:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from nika_core.errors import JournalError
 from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE
+from nika_core.journal.earlier_ends import with_outputs
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, holder
 from nika_core.journal.log import RunRecorder
@@ -39,7 +40,6 @@ from nika_core.values import replace
 if TYPE_CHECKING:
     from nika_core.journal.writer import JournalWriter
 
-# Without their documents, which may be large.
 _ALL_RUNS: Final = "SELECT id, workflow, started, ended, status, info, summary FROM runs ORDER BY number DESC"
 _ONE_RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob, tasks"
@@ -201,11 +201,12 @@ class Journal:
         except JournalError:
             return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
-    def load(self, run: str, *, large: bool = True) -> Recorded:
+    def load(self, run: str, *, large: bool = True, lazy: bool = False) -> Recorded:
         """Everything about a run (a unique beginning of its id will do).
 
         Args:
             large: whether large outputs are read, too; without them an event has `outputStart`.
+            lazy: whether they stay where they are: an event has each as a `LargeValue`, or says that it is lost.
         """
         run_id = self.find(run)
         with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
@@ -217,7 +218,8 @@ class Journal:
                 "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
             ).fetchall()
             read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
-            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, large=large)]
+            output = (cache(self._store.values.lazy) if lazy else read) if large else None
+            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, output)]
             position = segments[-1][0] & _SPAN if segments else 0
             kept = connection.execute(_MEMO, (number, TEXTS))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
@@ -234,7 +236,7 @@ class Journal:
                 None if tasks is None else tuple(map(str, decode(tasks))),
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
-        return Recorded(self._summary(row), info, document_hash, tuple(events), whole, position)
+        return Recorded(self._summary(row), info, document_hash, tuple(with_outputs(events)), whole, position)
 
     def kept(self, run_id: str, names: Iterable[Name]) -> dict[Name, Any]:
         """Return the entries of a run's memo that have these names, without those that are lost."""

@@ -17,6 +17,7 @@ from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.values import RecordedSignal
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
+from nika_core.model.large_values import LargeValue, size_if_large, value_of
 
 if TYPE_CHECKING:
     from nika_core.journal.writer import JournalWriter
@@ -54,7 +55,7 @@ class RunRecorder:
         self._blobs = blobs
         self._lock = lock
         self._stored = memo
-        self._kept: dict[tuple[str, str], Json] = {}
+        self._kept: dict[tuple[str, str], Json | LargeValue] = {}
         self._mask = mask
         self._texts = ConversationTexts(number)
         self._inbox = SignalInbox(store, number, self._append)
@@ -108,7 +109,7 @@ class RunRecorder:
         if kept is None and (stored := self._stored.get((key, call))) is not None:
             kept = self._read(stored)
             self._texts.know(key, call, kept)
-        return kept
+        return value_of(kept)  # type: ignore[no-any-return]  # replies are JSON
 
     def kept_before(self) -> dict[tuple[str, str], Json]:
         """Return everything that earlier lives of the run have kept, by key and call, but for what is lost."""
@@ -117,9 +118,9 @@ class RunRecorder:
 
     def put(self, key: str, call: str, value: Json) -> None:
         """Keep it; durable with the next barrier. What has a secret in it is kept for this process only."""
-        self._kept[key, call] = value
+        kept = self._kept[key, call] = LargeValue(value) if size_if_large(value) else value
         self._texts.know(key, call, value)
-        self._append([MemoEntry(self._number, key, call, value, self._mask)])
+        self._append([MemoEntry(self._number, key, call, kept, self._mask)])
 
     def _read(self, stored: _Stored) -> Any:
         text, blob = stored

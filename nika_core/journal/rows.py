@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from typing import Any, Final, TypeAlias
+from functools import cache, partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from nika_core.journal.blobs import LARGE
 from nika_core.journal.encoding import (
@@ -24,6 +24,7 @@ from nika_core.journal.encoding import (
 )
 from nika_core.journal.store import Store
 from nika_core.model.events import Event
+from nika_core.model.large_values import LargeValue, value_of
 from nika_core.values import dataclass
 
 _MOST: Final = 128  # events in a row
@@ -61,7 +62,21 @@ class SignalReceived:
 
 Numbered: TypeAlias = tuple[int, Event]  # its run's number * 2**32 + its position in the run's history
 Entry = Numbered | MemoEntry | RunEnd | SignalReceived
-_Row: TypeAlias = tuple[int, str, str | None]  # the last event's number, the events, what of one of them is large
+
+
+class _Row(NamedTuple):
+    """A segment.
+
+    Attributes:
+        number: the last event's.
+        large: the JSON of what of its only event is large.
+        output: the output that this is, if it may leave memory.
+    """
+
+    number: int
+    events: str
+    large: str | None = None
+    output: LargeValue | None = None
 
 
 def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry]) -> None:
@@ -81,6 +96,7 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             received.append(entry)
         else:
             ended.append(entry)
+    stored: list[tuple[LargeValue, str]] = []  # what may leave memory, and its blob
     with contextlib.ExitStack() as held:
 
         @cache
@@ -92,14 +108,21 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             hold_blobs()
             return store.blobs.put(text.encode("ascii"))
 
-        stored = [(row, events, None if data is None else put(data)) for row, events, data in _rows(told)]
-        alone = len(stored) == 1 and not (kept or ended or received)  # then one statement is the whole transaction
+        rows = []
+        for row in _rows(told):
+            blob = None if row.large is None else put(row.large)
+            rows.append((row.number, row.events, blob))
+            if row.output is not None and blob is not None:
+                stored.append((row.output, blob))
+        alone = len(rows) == 1 and not (kept or ended or received)  # then one statement is the whole transaction
         if not alone:
             connection.execute("BEGIN IMMEDIATE")
-        for row in stored:
-            connection.execute("INSERT INTO events VALUES (?, ?, ?)", row)
+        for values in rows:
+            connection.execute("INSERT INTO events VALUES (?, ?, ?)", values)
         for entry, text in kept:
             value = (None, put(text)) if len(text) > LARGE else (text, None)
+            if value[1] is not None and isinstance(entry.value, LargeValue):
+                stored.append((entry.value, value[1]))
             connection.execute(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?, ?, ?)",
                 (entry.run, without_surrogates(entry.key), without_surrogates(entry.call), *value),
@@ -115,6 +138,8 @@ def commit(connection: sqlite3.Connection, store: Store, entries: Iterable[Entry
             )
         if not alone:
             connection.execute("COMMIT")
+    for large, blob in stored:
+        large.keep(partial(store.values.get, blob), blob)
 
 
 def _rows(told: list[Numbered]) -> Iterator[_Row]:
@@ -138,7 +163,7 @@ def _rows(told: list[Numbered]) -> Iterator[_Row]:
             last = segment[-1][0]
         text = encode_events([event for _, event in segment])
         if text is not None and len(text) <= LARGE:
-            yield last, text, None
+            yield _Row(last, text)
             most = min(2 * most, _MOST)
         elif len(segment) == 1:
             yield _alone(segment[0])
@@ -150,16 +175,20 @@ def _rows(told: list[Numbered]) -> Iterator[_Row]:
 
 def _has_large_text(event: Event) -> bool:
     output = event.data.get(OUTPUT)
-    return isinstance(output, str) and len(output) > LARGE
+    return isinstance(output, LargeValue) or (isinstance(output, str) and len(output) > LARGE)
 
 
 def _alone(entry: Numbered) -> _Row:
     """Return the row of one event. Of a large output nothing but itself is in its blob: equal ones share one."""
     number, event = entry
     rest = {name: value for name, value in event.data.items() if name != OUTPUT}
-    if rest and OUTPUT in event.data and len(output := encode(event.data[OUTPUT])) > LARGE:
-        data = encode({**rest, START: start_of(event.data[OUTPUT], output)})
+    value = event.data.get(OUTPUT)
+    if rest and OUTPUT in event.data and len(output := encode(value)) > LARGE:
+        data = encode({**rest, START: start_of(value_of(value), output)})
         if len(data) <= LARGE:
-            return number, encode_event(event, data), output
+            large = value if isinstance(value, LargeValue) else None
+            return _Row(number, encode_event(event, data), output, large)
     data = encode(event.data)
-    return (number, encode_event(event, "{}"), data) if len(data) > LARGE else (number, encode_event(event, data), None)
+    if len(data) > LARGE:
+        return _Row(number, encode_event(event, "{}"), data)
+    return _Row(number, encode_event(event, data))

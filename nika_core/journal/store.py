@@ -14,6 +14,7 @@ from typing import Final
 
 from nika_core.journal import faults
 from nika_core.journal.blobs import Blobs
+from nika_core.journal.kept_values import KeptValues
 from nika_core.journal.locks import hold_lock
 from nika_core.journal.patience import Patience, PatientConnection, is_held
 from nika_core.journal.private import PRIVATE_FILE, PRIVATE_FOLDER, make_private, require_ours
@@ -129,6 +130,7 @@ class Store:
         self.folder = folder / ".nika"
         self.path = self.folder / "journal.db"
         self.blobs = Blobs(self.folder / "blobs")
+        self.values = KeptValues(self.blobs)
         self.locks = self.folder / "locks"
 
     def run_folder(self, run_id: str) -> Path:

@@ -162,17 +162,20 @@ def failure_of(found: JsonObject) -> Failure:
     return Failure(found["code"], Category(found["category"]), found["message"], found.get("hint"))
 
 
-def task_json(task: TaskResult) -> dict[str, Any]:
+def task_json(task: TaskResult, *, read: bool = True) -> dict[str, Any]:
     """Return one entry of a result's `tasks`; keys that have no value are left out.
 
     A list has its `items`, a loop its `rounds` and an inner workflow its `tasks`, each in the same form.
+
+    Args:
+        read: whether large outputs are read; without them a `LargeValue` stands in the place of each.
     """
     found: dict[str, Any] = {"id": task.id, "keyword": task.keyword}
     if task.key is not None:
         found["key"] = task.key
     found |= {"state": task.state, "attempts": task.attempts, "durationMs": round(task.duration * 1000)}
     if task.has_output:
-        found["output"] = task.output
+        found["output"] = task.output if read else task.kept_output
         found["truncated"] = task.truncated
     if task.usage != NOTHING:
         found["usage"] = usage_json(task.usage, exact=False)
@@ -185,12 +188,12 @@ def task_json(task: TaskResult) -> dict[str, Any]:
     if task.waits_for is not None:
         found["waitsFor"] = task.waits_for
     if task.children_kind:
-        found[task.children_kind] = [task_json(child) for child in task.children]
+        found[task.children_kind] = [task_json(child, read=read) for child in task.children]
     return found
 
 
-def result_json(result: RunResult) -> dict[str, Any]:
-    """Return the one object of `run --format json`."""
+def result_json(result: RunResult, *, read: bool = True) -> dict[str, Any]:
+    """Return the one object of `run --format json`; `read` as for `task_json`."""
     found: dict[str, Any] = {
         "runId": result.run_id,
         "workflow": result.workflow,
@@ -206,7 +209,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
 
         found["questions"] = [open_question_json(asked) for asked in result.questions]
     found["usage"] = usage_json(result.usage, exact=False)
-    found["tasks"] = [task_json(task) for task in result.tasks]
+    found["tasks"] = [task_json(task, read=read) for task in result.tasks]
     return found
 
 
@@ -219,5 +222,5 @@ def event_json(event: Event) -> JsonObject:
         found["task"] = event.task
     if event.data:
         usage = event.data.get("usage")
-        found["data"] = {**event.data, "usage": usage_json(usage_of(usage), exact=False)} if usage else event.data
+        found["data"] = {**event.data, "usage": usage_json(usage_of(usage), exact=False)} if usage else dict(event.data)
     return found

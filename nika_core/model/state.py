@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Se
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.model.ids import node_id_of
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.large_values import LargeValue, value_of
 from nika_core.model.message import Message
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import dataclass, field
@@ -151,19 +152,13 @@ class NodeResult(Protocol):
 T = TypeVar("T", bound=NodeResult)
 
 
-class TaskResult(NamedTuple):
-    """How a node ended. `state` is success, failed, skipped or cancelled; times in seconds.
-
-    `key` is an item's name for people. `waits_for`: what it waits for, if its run has paused for that. `children` are
-    a list's items, a loop's rounds or an inner workflow's tasks, as `children_kind` says.
-    """
-
+class _TaskResult(NamedTuple):
     id: str
     keyword: str
     state: str
     attempts: int = 0
     duration: float = 0.0
-    output: Json = None
+    output: Any = None
     has_output: bool = False
     truncated: bool = False
     usage: Usage = NOTHING
@@ -175,6 +170,33 @@ class TaskResult(NamedTuple):
     waits_for: JsonObject | None = None
     children_kind: str = ""  # items | rounds | tasks
     children: tuple[TaskResult, ...] = ()
+
+
+_OUTPUT: Final = _TaskResult._fields.index("output")
+
+
+class TaskResult(_TaskResult):
+    """How a node ended. `state` is success, failed, skipped or cancelled; times in seconds.
+
+    `key` is an item's name for people. `waits_for`: what it waits for, if its run has paused for that. `children` are
+    a list's items, a loop's rounds or an inner workflow's tasks, as `children_kind` says.
+    """
+
+    __slots__ = ()
+
+    @property
+    def output(self) -> Json:
+        """What it returned. A large output is not in memory: it is read from the run's history each time.
+
+        Raise JournalError if the history has lost it.
+        """
+        return value_of(self[_OUTPUT])  # type: ignore[no-any-return]  # outputs are JSON
+
+    @property
+    def kept_output(self) -> Json | LargeValue:
+        """The output without reading it, if it is large."""
+        kept: Any = self[_OUTPUT]
+        return kept  # type: ignore[no-any-return]  # one or the other
 
     @property
     def error(self) -> Failure | None:

@@ -82,10 +82,15 @@ def documents(folder: Path) -> None:
     for count in (500, 1000, 2000, 4000):
         workflow(folder / f"talk{count}.nika.yaml", "agent", count, chain=True)
     workflow(folder / "many.nika.yaml", "set", MANY, head="")
-    workflow(folder / "few.nika.yaml", "set", 1, head="")
+    items = ", ".join(f'"{number}"' for number in range(MANY))
+    (folder / "items.nika.yaml").write_text(
+        f'tasks:\n  - {{id: list, forEach: {{items: [{items}]}}, set: "One word about ${{each.item}}."}}\n'
+    )
     copies = "".join(f'  - {{id: t{number}, set: "{{{{large}}}}"}}\n' for number in range(MANY))
+    others = "".join(f'  - {{id: t{number}, set: "{number} {{{{large}}}}"}}\n' for number in range(MANY))
     large = f'  - {{id: part, set: {"x" * 1000}}}\n  - {{id: large, set: "{"{{part}}" * (LARGE // 1000)}"}}\n'
     (folder / "outputs.nika.yaml").write_text(f"tasks:\n{large}{copies}")
+    (folder / "others.nika.yaml").write_text(f"tasks:\n{large}{others}")
     (folder / "files").mkdir()
     for number in range(500):
         workflow(folder / "files" / f"w{number}.nika.yaml", "llm", 1)
@@ -123,21 +128,42 @@ def outputs(commands: Commands) -> list[Row]:
     ]
 
 
+def different_outputs(commands: Commands) -> list[Row]:
+    """10,000 large outputs, no two of which are equal: what a run needs in memory, however it is printed."""
+    rows = []
+    for format_ in ("json", "jsonl", "pretty"):
+        commands.forget()
+        used = commands.cost("run", "others.nika.yaml", "--format", format_).megabytes
+        name = f"10,000 different outputs of 100 KB, --format {format_}: memory"
+        rows.append(Row(name, f"{used:.0f} MB", "goal: 400 MB", used / 400, 1.0, reported=True))
+    return rows
+
+
+def grows(commands: Commands, name: str) -> float:
+    """Return by how many bytes a task the history of a run grows with each resume after the first."""
+    commands.forget()
+    commands.cost("run", f"{name}.nika.yaml")
+    commands.cost("resume", "last")
+    journal = commands.folder / ".nika" / "journal.db"
+    before = journal.stat().st_size
+    for _ in range(ROUNDS):
+        commands.cost("resume", "last")
+    return (journal.stat().st_size - before) / ROUNDS / MANY
+
+
 def history(commands: Commands) -> list[Row]:
     """A finished run of 10,000 tasks: shown, and resumed again and again."""
     commands.forget()
     commands.cost("run", "many.nika.yaml")
     shown = commands.seconds("runs", "show", "last")
     commands.cost("resume", "last")
-    journal = commands.folder / ".nika" / "journal.db"
-    resumed, before = commands.seconds("resume", "last"), journal.stat().st_size
-    for _ in range(ROUNDS):
-        commands.cost("resume", "last")
-    grown = (journal.stat().st_size - before) / ROUNDS / MANY
+    resumed = commands.seconds("resume", "last")
+    grown = [grows(commands, name) for name in ("items", "many")]
     return [
         absolute("runs show, of 10,000 tasks", shown, 0.4),
         absolute("resume, of 10,000 finished tasks", resumed, 1.2),
-        Row("resume: what it adds to the history", f"{grown:.1f} bytes a task", "1 byte", grown, 1.0),
+        Row("resume: what it adds to the history", f"{grown[1]:.1f} bytes a task", "1 byte", grown[1], 1.0),
+        Row("resume of a list: what it adds", f"{grown[0]:.1f} bytes an item", "1 byte", grown[0], 1.0),
     ]
 
 
@@ -173,6 +199,7 @@ def main() -> None:
                 *conversations(commands),
                 absolute("nika validate, 500 files", commands.seconds("validate", "files"), 0.7),
                 *outputs(commands),
+                *different_outputs(commands),
                 *history(commands),
                 listed(commands),
             ]

@@ -91,9 +91,19 @@ def work(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_work.py")
 
 
+def tests(peers: Path) -> Iterator[Row]:
+    """Tests of workflows, and runs in a test suite."""
+    yield from _rows("bench_tests.py")
+
+
 def commands(peers: Path) -> Iterator[Row]:
     """Whole commands on large workflows and long histories."""
     yield from _rows("bench_commands.py")
+
+
+def live(peers: Path) -> Iterator[Row]:
+    """The live view, beside a run that nobody watches."""
+    yield from _rows("bench_live.py")
 
 
 def startup(peers: Path) -> Iterator[Row]:
@@ -104,7 +114,7 @@ def startup(peers: Path) -> Iterator[Row]:
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     part.__name__: part
-    for part in (startup, commands, template, document, engine, items, streams, work, shells, others)
+    for part in (startup, commands, tests, live, template, document, engine, items, streams, work, shells, others)
 }
 NEED_PEERS = {"startup", "others"}
 

@@ -210,7 +210,7 @@ async def test_a_task_with_a_failed_inner_task_names_it(lab, tmp_path):
     assert recorded.task("a/i").error.message == "no 1"
     assert progress(events, request.workflow.tasks)[1:] == [
         "✗ a/i [NIKA-080] no 1",
-        "✗ a work [NIKA-080] `a/i`: no 1",
+        "✗ a work [NIKA-080] 1 task, 1 failed",  # which, and why, was just told
     ]
 
 

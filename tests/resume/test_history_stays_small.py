@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,71 @@ def test_a_task_that_was_reused_and_is_done_again_is_reused_with_its_new_output(
         assert {task["id"]: task for task in nika.runs.get(run, folder=tmp_path).json["tasks"]}["small"]["output"][
             0
         ] == "y"
+
+
+ITEMS = 50
+
+
+def listing(folder: Path, items: Iterable[int], *, text: str = "a") -> Path:
+    """Write a workflow with a list, in which item 1 is skipped and item 2 fails."""
+    (folder / "nika.yaml").write_text("")
+    path = folder / "w.nika.yaml"
+    path.write_text(
+        f"""
+tasks:
+  - id: list
+    when: "${{each.item}} != '1'"
+    forEach: {{items: {json.dumps([str(item) for item in items])}, onItemError: continue}}
+    shell: "test ${{each.item}} != 2 && echo {text} ${{each.item}}"
+  - {{id: last, set: "{{{{list}}}}"}}
+"""
+    )
+    return path
+
+
+def items_of(folder: Path, run: str) -> list[tuple[str, str, Any, bool]]:
+    shown = nika.runs.get(run, folder=folder).json["tasks"][0]["items"]
+    return [(item["id"], item["state"], item.get("output"), item.get("reused", False)) for item in shown]
+
+
+def test_items_that_are_reused_again_and_again_do_not_make_a_history_grow(tmp_path: Path) -> None:
+    run = nika.run(listing(tmp_path, range(ITEMS))).run_id
+    results, shown = [], []
+    for _ in range(4):
+        tasks = nika.resume(run, folder=tmp_path).tasks
+        results.append([(task.output, [item.reused for item in task.children]) for task in tasks])
+        shown.append(items_of(tmp_path, run))
+    assert results[0] == results[-1]
+    assert results[0][0][0] == [None if item in (1, 2) else f"a {item}" for item in range(ITEMS)]
+    assert shown[0] == shown[-1]
+    assert [state for _, state, _, _ in shown[-1]].count("success") == ITEMS - 2
+    assert {event.task for event in lives(tmp_path)[-1]} == {None, "list"}
+    with Journal.open(tmp_path) as journal:
+        assert journal.load(run).events[-2].data["output"] == results[0][0][0]  # the list's end, which says only that
+
+
+def test_items_of_a_list_that_has_changed_are_told_anew_and_none_is_left_of_the_other_list(tmp_path: Path) -> None:
+    run = nika.run(listing(tmp_path, [5, 6, 7, 8])).run_id
+    for _ in range(2):
+        nika.resume(run, folder=tmp_path)
+    for items in ([8, 6, 9], [8, 6, 9], [5, 6, 7, 8], [5, 6, 7, 8]):
+        listing(tmp_path, items)
+        result = nika.resume(run, folder=tmp_path)
+        assert result.tasks[0].output == [f"a {item}" for item in items]
+        expected = [(f"list[{at}]", "success", f"a {item}") for at, item in enumerate(items)]
+        assert [shown[:3] for shown in items_of(tmp_path, run)] == expected
+    assert [item.reused for item in result.tasks[0].children] == [True] * 4
+
+
+def test_items_that_are_done_again_are_told_and_reused_with_what_they_are_now(tmp_path: Path) -> None:
+    run = nika.run(listing(tmp_path, [5, 6])).run_id
+    for _ in range(2):
+        nika.resume(run, folder=tmp_path)
+    listing(tmp_path, [5, 6], text="b")
+    for reused in (False, True, True):
+        result = nika.resume(run, folder=tmp_path)
+        assert result.tasks[0].output == ["b 5", "b 6"]
+        assert items_of(tmp_path, run) == [(f"list[{at}]", "success", f"b {5 + at}", reused) for at in range(2)]
+    rerun = nika.resume(run, rerun_from="list[1]", folder=tmp_path)
+    assert [item.reused for item in rerun.tasks[0].children] == [True, False]
+    assert nika.resume(run, folder=tmp_path).tasks[0].output == ["b 5", "b 6"]

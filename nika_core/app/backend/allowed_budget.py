@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -58,10 +58,17 @@ class Allowance:
         """All of it: what counts as spent if nobody knows."""
         return {"usd": self._allowed["usd"] or "0", "tokens": self._allowed["tokens"] or 0}
 
-    async def reserve(self, task: str, tokens: int, cost: Decimal | None, title: str | None) -> Reservation:
+    async def reserve(
+        self,
+        task: str,
+        tokens: int,
+        cost: Decimal | None,
+        title: str | None,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> Reservation:
         """Reserve within it. Raise Suspended if more is needed, TaskError if there is no more."""
         try:
-            return await self.budget.reserve(task, tokens, cost, title=title)
+            return await self.budget.reserve(task, tokens, cost, title=title, on_wait=on_wait)
         except TaskError:
             room = self.budget.ledger.task_room(task)
             if self._allowed["final"] or (room is not None and room < tokens):
@@ -85,8 +92,9 @@ class AllowedBudget(Budget):
         *,
         title: str | None = None,
         budgets: Iterable[InnerBudget] = (),
+        on_wait: Callable[[str], None] | None = None,
     ) -> Reservation:
         allowance = self.allowances.get(task)
         if allowance is None:
-            return await super().reserve(task, tokens, cost, title=title, budgets=budgets)
-        return await allowance.reserve(task, tokens, cost, title)
+            return await super().reserve(task, tokens, cost, title=title, budgets=budgets, on_wait=on_wait)
+        return await allowance.reserve(task, tokens, cost, title, on_wait)

@@ -13,6 +13,7 @@ from typing import Any
 from nika_core.app.recording.recording import Entry, recorded_entry, write_entries
 from nika_core.app.recording.requests import Requests
 from nika_core.app.recording.results import error_json, model_json, returned_json
+from nika_core.app.recording.stand_ins import StandIns
 from nika_core.app.recording.taped_caller import TapedCaller
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import TaskCall
@@ -43,8 +44,16 @@ class Recorder:
     replays = False
     missing: list[str] = []  # noqa: RUF012  # nothing is ever added
 
-    def __init__(self, directory: Path, workflow: str, requests: Requests) -> None:
+    def __init__(self, directory: Path, workflow: str, requests: Requests, stand_ins: StandIns) -> None:
+        """Prepare to record.
+
+        Args:
+            directory: where to.
+            workflow: its name.
+            stand_ins: in place of what tasks would do; of these nothing is kept.
+        """
         self.directory = directory
+        self._stand_ins = stand_ins
         self._workflow = workflow
         self._requests = requests
         self._kept: list[_Kept] = []
@@ -55,6 +64,9 @@ class Recorder:
         self, call: TaskCall, keyword: Keyword, context: TapedContext, run: Callable[[], Awaitable[Any]]
     ) -> Any:
         """Run the step, and keep what it was given and gave."""
+        given = self._stand_ins.find(call.node)
+        if given is not None:
+            return given[0]
         request: JsonObject = fork(self._requests.of_step(call, keyword))
         kept = _Kept(request, call.run_id, keyword.in_place and not keyword.only_asks)
         self._kept.append(kept)

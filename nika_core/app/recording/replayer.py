@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from nika_core import codes
-from nika_core.app.mocked_answers import MockedAnswers, NodeValues
+from nika_core.app.mocked_answers import MockedAnswers
 from nika_core.app.recording.recording import Recording, difference
 from nika_core.app.recording.requests import Requests
 from nika_core.app.recording.results import recorded_reply, replay_calls, returned_of
+from nika_core.app.recording.stand_ins import StandIns
 from nika_core.app.recording.taped_caller import TapedCaller
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.ports import CallScope, ModelCaller
-from nika_core.engine.task.outputs import fork
 from nika_core.engine.task.tape import TapedContext
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
@@ -34,7 +34,7 @@ class Replayer:
     def __init__(
         self,
         recording: Recording | None,
-        outputs: NodeValues,
+        stand_ins: StandIns,
         requests: Requests,
         answers: MockedAnswers | None,
     ) -> None:
@@ -42,11 +42,11 @@ class Replayer:
 
         Args:
             recording: None: what no output is given for plays its part as in a mocked run.
-            outputs: in place of what tasks would do.
+            stand_ins: in place of what tasks would do.
             answers: to questions; what none of them answers is answered as it was recorded.
         """
         self._recording = recording
-        self._outputs = outputs
+        self._stand_ins = stand_ins
         self._requests = requests
         self._answers = answers
         self._asked: Counter[str] = Counter()
@@ -56,9 +56,9 @@ class Replayer:
         self, call: TaskCall, keyword: Keyword, context: TapedContext, run: Callable[[], Awaitable[Any]]
     ) -> Any:
         """Return what a step gave when it was recorded. Raise what it raised, or TaskError."""
-        given = self._outputs.find(call.node)
+        given = self._stand_ins.find(call.node)
         if given is not None:
-            return fork(given[1])
+            return given[0]
         if keyword.in_place and not keyword.only_asks:  # it only computes
             return await run()
         if keyword.only_asks and self._answers is not None and self._answers.has(call.node):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from nika_core.app.mocked_answers import MockedAnswers, NodeValues
+from nika_core.app.mocked_answers import MockedAnswers
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.recording.recorder import Recorder
 from nika_core.app.recording.replayer import Replayer
 from nika_core.app.recording.requests import Requests
+from nika_core.app.recording.stand_ins import StandIns
 from nika_core.app.run_folder import RunFolder
 from nika_core.engine.core.ports import ModelCaller
 from nika_core.engine.task.tape import Tape
@@ -38,7 +39,7 @@ class RunTape(Tape, Protocol):
 def tape_of(prepared: PreparedRun, folder: Callable[[], RunFolder], answers: MockedAnswers | None) -> RunTape | None:
     """Return what records or replays a run; None: neither was asked for."""
     options = prepared.options
-    requests = Requests(prepared, folder)
+    requests, stand_ins = Requests(prepared, folder), StandIns(options.outputs or {}, options.errors or {})
     if options.replays:
-        return Replayer(options.recording, NodeValues(options.outputs or {}), requests, answers)
-    return None if options.record is None else Recorder(options.record, prepared.workflow.name, requests)
+        return Replayer(options.recording, stand_ins, requests, answers)
+    return None if options.record is None else Recorder(options.record, prepared.workflow.name, requests, stand_ins)

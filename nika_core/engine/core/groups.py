@@ -18,6 +18,7 @@ from nika_core.engine.core.run_plan import Each, Item, Loop
 from nika_core.errors import Category
 from nika_core.model.ids import item_id, round_id
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.large_values import value_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure, TaskResult
 from nika_core.model.usage import NOTHING, Usage
@@ -216,7 +217,7 @@ class LoopExpansion:
         node.first_epoch = group.epoch
         last: dict[str, Json] = {"round": self.number - 1} if self.number > 1 else {}
         if self.last.has_output:
-            last["output"] = self.last.output
+            last["output"] = value_of(self.last.output)
         node.bindings = {**group.bindings, Binding.ROUND: last}
         self.active = node
         return node

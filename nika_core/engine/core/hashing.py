@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nika_core.model.codec import message_json
 from nika_core.model.json import JsonObject
@@ -14,7 +14,11 @@ from nika_core.model.message import Message
 from nika_core.model.template import Template
 from nika_core.model.workflow import AgentBlock, Task
 
+if TYPE_CHECKING:
+    from nika_core.engine.core.run_plan import Item
+
 _SIZE: Final = 16  # bytes
+_ITEMS: Final = 64  # of a list that are encoded at once
 SAME: Final = "="  # the hash of a payload that is what its definition says, letter for letter
 
 
@@ -31,6 +35,15 @@ _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default
 def digest(value: Any) -> str:
     """Return 32 hexadecimal digits for any JSON value; any other value counts as its text."""
     return blake2b(_encode(value).encode("utf-8", "surrogatepass"), digest_size=_SIZE).hexdigest()
+
+
+def list_hash(items: Sequence[Item]) -> str:
+    """Return the same of a list's items and their keys, a few at a time: all of them may be far larger than one."""
+    found = blake2b(digest_size=_SIZE)
+    for start in range(0, len(items), _ITEMS):
+        some = [[item.value, item.key] for item in items[start : start + _ITEMS]]
+        found.update(_encode(some).encode("utf-8", "surrogatepass"))
+    return found.hexdigest()
 
 
 def _text_of(task: Task) -> str | None:

@@ -9,6 +9,7 @@ from nika_core import codes
 from nika_core.engine.core.failures import FAULTS
 from nika_core.engine.core.group_kind import GroupKind, NodeActions
 from nika_core.engine.core.groups import EachExpansion
+from nika_core.engine.core.hashing import list_hash
 from nika_core.engine.core.inner_workflows import InnerWorkflows
 from nika_core.engine.core.messages import Outcome
 from nika_core.engine.core.nodes import Node
@@ -39,7 +40,7 @@ class Lists(GroupKind):
         if failure is not None:
             self._actions.fail(node, epoch, failure)
             return
-        self._start(node, epoch, {"group": "each", "items": len(items)})
+        self._start(node, epoch, {"group": "each", "items": len(items), "payload": list_hash(items)})
         expansion = node.expansion = EachExpansion(node, spec, items)
         self.feed_or_end(expansion)
 

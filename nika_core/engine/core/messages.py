@@ -10,6 +10,7 @@ from nika_core.model.approval import ToolGrant
 from nika_core.model.events import NO_DATA
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.large_values import LargeValue
 from nika_core.model.late_values import LateLeaf
 from nika_core.model.limits import Limits
 from nika_core.model.message import Message
@@ -22,13 +23,15 @@ from nika_core.values import dataclass, field
 class Outcome(NamedTuple):
     """How one epoch of a node ended: the one result of its key.
 
+    To look into `output`, take its `value_of`: a large one may have left memory.
+
     `failure` is there exactly when it did not succeed, and its category says whether it failed, took too long or was
     cancelled; `output` is then what it had produced, as `${error}` shows it.
     `duration` in seconds. `withheld`: (of an earlier run) history does not have the output. `declined`: a person has
     said no, and it counts as skipped.
     """
 
-    output: Json = None
+    output: Json | LargeValue = None
     has_output: bool = True
     failure: Failure | None = None
     attempts: int = 1

@@ -10,6 +10,7 @@ from nika_core.engine.core.run_plan import EarlyEnd, WorkflowPlan
 from nika_core.engine.core.visibility import Conversation
 from nika_core.model.ids import NodeId, TaskId, inner_id
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.large_values import LargeValue
 from nika_core.model.message import Message
 from nika_core.model.state import Cancelled, Failed, Pending, Ready, Running, Skipped, Success, TaskState, Waiting
 from nika_core.model.usage import NOTHING, Usage
@@ -135,7 +136,7 @@ class WorkflowScope:
     inputs: Mapping[str, Json]
     owner: Node | None = None
     nodes: dict[TaskId, Node] = field(default_factory=dict)
-    outputs: dict[TaskId, Json] = field(default_factory=dict)
+    outputs: dict[TaskId, Json | LargeValue] = field(default_factory=dict)
     errors: dict[TaskId, JsonObject] = field(default_factory=dict)
     conversation: Conversation = field(init=False)
     open: int = 0

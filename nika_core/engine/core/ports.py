@@ -68,8 +68,8 @@ class CallScope:
         signals: what the task was given by what it waited for, by key.
         budgets: those of the workflows that the task is inside of.
         heartbeat: called for each piece of a reply; None: nobody measures how long a step is silent.
-        on_wait: takes why the call waits for the rates of its model, and "" as soon as it no longer does; None: nobody
-            asks.
+        on_wait: takes why the call waits for the rates of its model or for a budget, and "" as soon as it no
+            longer does; None: nobody asks.
     """
 
     run_id: str

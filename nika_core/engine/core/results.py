@@ -12,6 +12,7 @@ from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.codec import message_json, usage_json
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.large_values import LargeValue, value_of
 from nika_core.model.state import (
     Cancelled,
     Failed,
@@ -74,7 +75,7 @@ def error_of(node: Node) -> JsonObject:
     if failure is not None:
         data = {"message": failure.message, "code": failure.code, "category": failure.category.value}
         if outcome.has_output:
-            data["output"] = outcome.output
+            data["output"] = value_of(outcome.output)
     else:
         message = f"{len(items)} of {len(outcome.output)} items failed" if isinstance(outcome.output, list) else ""
         first = items[0]
@@ -106,7 +107,7 @@ def scope_failure(scope: WorkflowScope) -> Failure:
     return Failure(failure.code, failure.category, f"`{node.id}`: {failure.message}", failure.hint)
 
 
-def scope_output(scope: WorkflowScope, state: RunState) -> tuple[Json, bool]:
+def scope_output(scope: WorkflowScope, state: RunState) -> tuple[Json | LargeValue, bool]:
     """Return a workflow's output, and whether it has one. May raise whatever its `outputs` raise.
 
     Without `outputs` it is the output of the task that `agent.output` names or, without that, of the last one in
@@ -185,7 +186,8 @@ def run_result(state: RunState, status: RunStatus) -> RunResult:
     root, plan = state.root, state.plan
     tasks = tuple(node_result(node, state) for node in root.nodes.values())
     usage = _sum(task.usage for task in tasks) + state.forgotten_usage()
-    output, has_output, failure = None, False, None
+    output: Json | LargeValue = None
+    has_output, failure = False, None
     if status is RunStatus.SUCCEEDED:
         try:
             output, has_output = scope_output(root, state)
@@ -196,7 +198,7 @@ def run_result(state: RunState, status: RunStatus) -> RunResult:
         plan.workflow.name,
         status,
         tasks,
-        output=output,
+        output=value_of(output),
         has_output=has_output,
         usage=usage,
         failure=failure,

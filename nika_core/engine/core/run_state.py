@@ -12,12 +12,13 @@ from nika_core.engine.core.messages import Command, Emit, Outcome
 from nika_core.engine.core.nodes import Node, WorkflowScope
 from nika_core.engine.core.readiness import NoOutputError
 from nika_core.engine.core.run_plan import EarlyEnd, RunPlan
-from nika_core.engine.core.visibility import NO_OUTPUTS, VisibleOutputs
+from nika_core.engine.core.visibility import NO_OUTPUTS, AllOutputs, VisibleOutputs
 from nika_core.errors import TemplateValueError
 from nika_core.model.approval import ToolGrant
 from nika_core.model.events import NO_DATA, EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json
+from nika_core.model.large_values import value_of
 from nika_core.model.state import LEGAL_TRANSITIONS, Ready, RunStatus, TaskState
 from nika_core.model.template import Placeholder
 from nika_core.model.usage import NOTHING, Usage
@@ -158,12 +159,12 @@ class RunState:
         if graph.incoming[node.task.id]:
             outputs = VisibleOutputs(scope.outputs, graph, node.task.id)
         if own is not None and own.has_output:
-            outputs = ChainMap({node.task.id: own.output}, outputs)  # type: ignore[arg-type]  # it is only read
+            outputs = ChainMap({node.task.id: value_of(own.output)}, outputs)  # type: ignore[arg-type]  # it is only read
         return self._values(scope, outputs, node.bindings, self.status_of(scope) if node.task.always else None)
 
     def all_values(self, scope: WorkflowScope) -> Values:
         """Return what the outputs of a workflow may see."""
-        return self._values(scope, scope.outputs, {})
+        return self._values(scope, AllOutputs(scope.outputs), {})
 
     def status_of(self, scope: WorkflowScope) -> RunStatus:
         """Return how a workflow would end now."""

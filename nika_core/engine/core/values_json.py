@@ -22,6 +22,7 @@ from nika_core.engine.core.messages import (
 from nika_core.model.codec import failure_of, message_json, message_of, usage_json, usage_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.large_values import value_of
 from nika_core.model.state import (
     Cancelled,
     Failed,
@@ -85,7 +86,7 @@ def state_of(data: JsonObject) -> TaskState:
 def outcome_json(outcome: Outcome) -> JsonObject:
     """Return as JSON how one epoch of a node ended."""
     return {
-        "output": outcome.output,
+        "output": value_of(outcome.output),
         "hasOutput": outcome.has_output,
         "failure": outcome.failure.as_json() if outcome.failure else None,
         "attempts": outcome.attempts,

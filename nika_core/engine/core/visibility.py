@@ -13,9 +13,31 @@ from typing import Final
 
 from nika_core.model.graph import Graph
 from nika_core.model.json import Json
+from nika_core.model.large_values import LargeValue, value_of
 from nika_core.model.message import Message
 
 NO_OUTPUTS: Final[Mapping[str, Json]] = MappingProxyType({})
+
+
+class AllOutputs(Mapping[str, Json]):
+    """The outputs of a workflow's tasks, large ones read when they are asked for."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, everything: Mapping[str, Json | LargeValue]) -> None:
+        self._all = everything
+
+    def __getitem__(self, task: str) -> Json:
+        return value_of(self._all[task])  # type: ignore[no-any-return]  # outputs are JSON
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._all
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
 
 
 class VisibleOutputs(Mapping[str, Json]):
@@ -23,7 +45,7 @@ class VisibleOutputs(Mapping[str, Json]):
 
     __slots__ = ("_all", "_ancestors", "_graph", "_sources", "_task")
 
-    def __init__(self, everything: Mapping[str, Json], graph: Graph, task: str) -> None:
+    def __init__(self, everything: Mapping[str, Json | LargeValue], graph: Graph, task: str) -> None:
         self._all = everything
         self._graph = graph
         self._task = task
@@ -32,7 +54,7 @@ class VisibleOutputs(Mapping[str, Json]):
 
     def __getitem__(self, task: str) -> Json:
         if self._visible(task):
-            return self._all[task]
+            return value_of(self._all[task])  # type: ignore[no-any-return]  # outputs are JSON
         raise KeyError(task)
 
     def __contains__(self, task: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from nika_core.engine.core.messages import InnerBudget
@@ -86,13 +86,21 @@ class Budget:
         *,
         title: str | None = None,
         budgets: Iterable[InnerBudget] = (),
+        on_wait: Callable[[str], None] | None = None,
     ) -> Reservation:
-        """Wait until the call fits. Raises TaskError (category budget) when it cannot fit any more."""
+        """Wait until the call fits. Raises TaskError (category budget) when it cannot fit any more.
+
+        Args:
+            on_wait: told the limit of which others hold too much, if it has to wait.
+        """
         call, decisions = self.ledger.request(task, tokens, cost, title, budgets)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[call] = waiter
         self.apply(decisions)
         reservation = Reservation(self, call, tokens, cost)
+        held_up_by = None if on_wait is None else self.ledger.held_up_by(call)
+        if on_wait is not None and held_up_by is not None:
+            on_wait(held_up_by)
         try:
             await waiter
         except asyncio.CancelledError:

@@ -243,6 +243,18 @@ class Ledger:
         self._count(tokens, cost)
         return self._scan()
 
+    def held_up_by(self, call: int) -> str | None:
+        """Return the limit of which calls in flight, or those that came first, hold too much for a call that waits.
+
+        None: it does not wait.
+        """
+        waiting = self._queue.get(call)
+        if waiting is None:
+            return None
+        short = (account for account, amount in waiting.wants if account.room() < amount)
+        account = next(short, None) or waiting.wants[0][0]
+        return account.bound.name
+
     def withdraw(self, call: int) -> list[Grant]:
         """A call that waits is no longer wanted."""
         self._queue.pop(call, None)

@@ -98,7 +98,7 @@ class Reserver:
             self._tell_once(call, unsent)
         policy = self._batch_policy
         batch = policy is not None and info.batch and policy.eligible(call, meant)
-        account, room = call.account, self._budget.ledger.task_room(call.account)
+        room = self._budget.ledger.task_room(call.account)
         if kept is not None and kept.is_open and room is not None:
             room += kept.tokens
         need = self._if_it_fits(candidates, call, room, kept, batch=batch)
@@ -117,9 +117,7 @@ class Reserver:
             kept.give_back()
         try:
             while True:
-                reservation = await self._budget.reserve(
-                    account, need.reserved, need.dearest, title=call.task_id, budgets=call.budgets
-                )
+                reservation = await self._reserved(candidate, call, need)
                 now = self._with_excess(candidate, need.tokens, need.cost, room)
                 if now == (need.most, need.most_cost):
                     break
@@ -136,6 +134,29 @@ class Reserver:
         in_flight = self._in_flight(candidate, reservation, need, batch=batch)
         await self._admitted.admit(call, in_flight, candidate.name, need.most, need.most_cost)
         return ready, in_flight
+
+    async def _reserved(self, candidate: Candidate, call: CallScope, need: _Need) -> Reservation:
+        """Reserve; while others hold what is left, the user and the task know what the call waits for."""
+        model = candidate.info.name
+
+        def on_wait(limit: str) -> None:
+            cause = f"other calls hold what {limit} leaves until they have ended"
+            self._tell_once(call, f"Calls have to wait: {cause}. A call counts with its prompt and its `maxTokens`.")
+            if call.on_wait is not None:
+                call.on_wait(f"a call to '{model}' still waited to be sent: {cause}")
+
+        try:
+            return await self._budget.reserve(
+                call.account,
+                need.reserved,
+                need.dearest,
+                title=call.task_id,
+                budgets=call.budgets,
+                on_wait=on_wait,
+            )
+        finally:
+            if call.on_wait is not None:
+                call.on_wait("")
 
     async def _refuse_while_limited(self, connection: Connection, model: str, wants: Mapping[str, float]) -> None:
         """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""

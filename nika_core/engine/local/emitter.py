@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from nika_core.engine.core.messages import Command, Emit
@@ -15,6 +16,7 @@ from nika_core.model.bounded import bound
 from nika_core.model.codec import figures
 from nika_core.model.events import NO_DATA, Event, EventKind
 from nika_core.model.json import JsonObject
+from nika_core.model.large_values import LargeValue
 from nika_core.model.limits import LimitKind
 from nika_core.model.masking import masked_number
 from nika_core.model.state import Failure
@@ -124,13 +126,11 @@ class Emitter:
 
     def masked(self, value: Any) -> Any:
         """Return any JSON with the secrets in its texts (keys, too) and numbers replaced."""
-        if isinstance(value, str):
-            return self.mask(value)
-        if isinstance(value, Mapping):
-            return {self.mask(key): self.masked(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.masked(item) for item in value]
-        return masked_number(value, self.mask)
+        return _masked(value, self.mask)
+
+    def lasting_mask(self) -> Callable[[Any], Any]:
+        """Return the same as a function that is of use, and keeps nothing of the run, after its end."""
+        return partial(_masked, mask=self._services.mask)
 
     def failure(self, failure: Failure) -> Failure:
         """Return a failure masked and bounded."""
@@ -144,3 +144,17 @@ class Emitter:
         if any(name in data and masked[name] != data[name] for name in _GIVEN_ON):
             masked["withheld"] = True
         return masked
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(key): _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, mask) for item in value]
+    if isinstance(value, LargeValue):
+        plain = value.get()
+        masked = _masked(plain, mask)
+        return value if masked == plain else masked
+    return masked_number(value, mask)

@@ -22,6 +22,7 @@ from nika_core.engine.core.messages import (
     StartTask,
     StartTimer,
     StopAwaiting,
+    TaskEnded,
     TaskWaits,
     TimerFired,
     wait_timer,
@@ -37,12 +38,14 @@ from nika_core.engine.local.run_plan import run_plan
 from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.local.signals import SignalPoll
 from nika_core.engine.task.deadlines import Deadline
+from nika_core.model.large_values import LargeValue, size_if_large
 from nika_core.model.limits import LimitKind
 from nika_core.model.state import RunResult, TaskResult
 from nika_core.model.usage import Usage
 from nika_core.values import replace
 
 _INTERRUPTED: Final = "interrupted"
+_IN_MEMORY: Final = 16 * 1024 * 1024  # characters of large outputs that are not yet in history
 _LONG: Final = 5.0  # seconds: a shorter wait for a place is not worth a word
 
 
@@ -61,6 +64,7 @@ class Run:
         self._timers: dict[str, Deadline] = {}
         self._signals = SignalPoll(services.signals, self.context.deadlines, self.post)
         self._cancelled = False
+        self._unwritten = 0  # characters of large outputs
         self._crowded = 0.0  # seconds in which something waited for nothing but a place
         self._result: RunResult | None = None
         self._perform: Mapping[type[Any], Callable[[Any], None]] = {
@@ -90,12 +94,17 @@ class Run:
                         awaited = Awaited(event.wait.key, event.identity or event.node, event.epoch)
                         for signal in self._signals.already_there(event.node, awaited):
                             self._do(core.on(signal))
+                    elif isinstance(event, TaskEnded):
+                        event = self._holding(event)
                     self._do(core.on(event))
                 if self._result is not None:
                     break
                 waits_since = self.context.clock.monotonic() if core.crowded else None
                 try:
-                    await self._next_event()
+                    if self._unwritten > _IN_MEMORY:
+                        await self._let_go()
+                    else:
+                        await self._next_event()
                 except asyncio.CancelledError:
                     interrupted = True
                     self.cancel(_INTERRUPTED)
@@ -108,6 +117,19 @@ class Run:
             raise asyncio.CancelledError(_INTERRUPTED)
         result = replace(self._result, duration=self.context.clock.monotonic() - started)
         return self._masked(self._group_durations.in_result(result))
+
+    def _holding(self, event: TaskEnded) -> TaskEnded:
+        """Let a large output leave memory when history has it."""
+        outcome = event.outcome
+        if outcome.failure is not None or not (size := size_if_large(outcome.output)):  # type: ignore[arg-type]
+            return event
+        self._unwritten += size
+        return event._replace(outcome=outcome._replace(output=LargeValue(outcome.output)))  # type: ignore[arg-type]
+
+    async def _let_go(self) -> None:
+        """Wait until what large outputs there are is in history, and out of memory."""
+        await self.context.emitter.barrier()
+        self._unwritten = 0
 
     def _tell_of_crowding(self, seconds: float) -> None:
         """Say so if the run, which took so long, mostly waited for the limit of what runs at once."""
@@ -251,6 +273,8 @@ class Run:
         if not emitter.masks:
             return result
 
+        mask = emitter.lasting_mask()
+
         def usage_masked(usage: Usage) -> Usage:  # servers and users name models
             models, unpriced = (tuple(map(emitter.mask, names)) for names in (usage.models, usage.unpriced))
             return replace(usage, models=models, unpriced=unpriced)
@@ -259,7 +283,8 @@ class Run:
             failure = task.failure and emitter.failure(task.failure)
             children = tuple(map(task_masked, task.children))
             key, waits_for = emitter.masked(task.key), emitter.masked(task.waits_for)
-            output = emitter.masked(task.output)
+            kept = task.kept_output  # was masked when it went into history, but more secrets may be known by now
+            output = kept.through(mask) if isinstance(kept, LargeValue) else emitter.masked(kept)
             usage = usage_masked(task.usage)
             return task._replace(
                 output=output, failure=failure, key=key, waits_for=waits_for, children=children, usage=usage

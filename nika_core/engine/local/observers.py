@@ -16,6 +16,7 @@ from typing import Final
 
 from nika_core.engine.local.services import EventListener
 from nika_core.model.events import LIVE, Event, EventKind
+from nika_core.model.large_values import LargeValue, PlainData
 
 _MOST_WAITING: Final = 1000  # events behind which chunks are dropped
 _LOOK: Final = 0.001  # seconds between two looks whether all was shown
@@ -65,12 +66,17 @@ class _Watcher:
             if event.seq > durable_until and self._durable is not None:
                 durable_until = self._durable()
             with suppress(BaseException):  # not even its SystemExit may end a run
-                self._observer(event)
+                self._observer(_plain(event))
             self._shown += 1
         if self._close is not None:
             with suppress(BaseException):
                 self._close()
         self._done = True
+
+
+def _plain(event: Event) -> Event:
+    large = any(type(value) is LargeValue for value in event.data.values())
+    return event._replace(data=PlainData(event.data)) if large else event
 
 
 class Observers:

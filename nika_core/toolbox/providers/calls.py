@@ -55,6 +55,8 @@ class CallAssembler:
         Arguments are text or an object; other fields are kept for `extras`.
         """
         function = piece.get("function")
+        if isinstance(function, str):  # only its name
+            piece = {"name": function, **{key: value for key, value in piece.items() if key != "function"}}
         if not isinstance(function, Mapping):
             function = piece
         name = function.get("name")

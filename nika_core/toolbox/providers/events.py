@@ -106,12 +106,17 @@ class EventDecoder:
             data = data[: len(data) - held].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\r" * held
         *lines, self._rest = data.split(b"\n")
         for line in lines:
-            objects = self._sse_line(line) if self._sse else self._line(line)
+            if not self._sse:
+                objects = self._line(line)
+            elif line or self._parts:
+                objects = self._sse_line(line)
+            else:
+                objects, self._name = (), b""
             if objects:
                 yield from objects
             if self.ended:
                 return
-        if len(self._rest) > _LARGEST or (not self._events and not self._may_begin(self._rest)):
+        if len(self._rest) > _LARGEST or ((self._sse or not self._events) and not self._may_begin(self._rest)):
             raise self._unreadable(self._rest)
 
     def finish(self) -> Iterator[Mapping[str, Any]]:
@@ -144,8 +149,12 @@ class EventDecoder:
         if not line:
             return self._end_of_event() if self._parts or self._name else ()
         if line.startswith(b"data:"):
-            self._parts.append(line[5:].strip())
-            data = self._parts[0] if len(self._parts) == 1 else b"\n".join(self._parts)
+            data = line[5:].strip()
+            if not self._parts and data[:1] == b"{" and (objects := _objects(data)):  # nearly every event
+                self._events += 1
+                return objects
+            self._parts.append(data)
+            data = data if len(self._parts) == 1 else b"\n".join(self._parts)
             if data[:1] in b'["' and data.strip(b'"').upper() == b"[DONE]":
                 self.ended = True
                 return ()
@@ -192,7 +201,9 @@ class EventDecoder:
     def _may_begin(self, data: bytes) -> bool:
         """Return whether an answer may begin like this: a page fails at once, not when it has come whole."""
         start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:32]
-        if self._sse is not None or not start or _BEGINS.match(start):
+        if not start or (self._sse and start[:1] == b":") or (self._sse is None and _BEGINS.match(start)):
+            return True
+        if self._sse is False:
             return True
         return any(name.startswith(start[:6]) or start.startswith(name) for name in _FIELDS)
 

@@ -156,6 +156,8 @@ class ChatReply(Reply):
     def _choice(self, choice: Mapping[str, Any]) -> str:
         self.ended(choice.get("finish_reason"))
         message = choice.get("delta")
+        if isinstance(message, str):
+            message = {"content": message}
         if not isinstance(message, Mapping) or (not message and not self._said):
             message = choice.get("message")
             if self._said or not isinstance(message, Mapping):  # the whole once more, or the older format's text

@@ -92,12 +92,11 @@ class Reply(ChatReply):
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a part and return the text in it."""
-        if not self.begun:
-            self._begin(event)
         self.model = str(event.get("model") or self.model)
         message = event.get("message")
         if message is None and "response" in event:  # what `/api/generate` answers
             message = {"content": event["response"], "thinking": event.get("thinking")}
+        self.begun = self.begun or isinstance(message, Mapping)
         text = self.message(message) if isinstance(message, Mapping) else ""
         reason = event.get("done_reason")
         if event.get("done") and (self.begun or stop_reason(str(reason)) != "end"):  # else it has answered nothing

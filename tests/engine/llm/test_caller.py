@@ -366,6 +366,25 @@ async def test_a_call_waits_for_another_that_may_give_something_back() -> None:
     assert h.budget.ledger.spent_tokens == 24
 
 
+async def test_calls_that_wait_for_a_budget_say_so_once_and_know_what_for() -> None:
+    gate = asyncio.Event()
+    h = house((gate.wait, *OK), OK, OK, bounds=tokens(run=200))
+    first = asyncio.create_task(h.caller.complete(ask("a"), h.scope()))
+    await settled()
+    waits: list[list[str]] = [[], []]
+    others = [
+        asyncio.create_task(h.caller.complete(ask(str(number)), h.scope(on_wait=each.append, task_id=f"t{number}")))
+        for number, each in enumerate(waits)
+    ]
+    await settled()
+    cause = "other calls hold what NIKA_MAX_TOKENS_TOTAL leaves until they have ended"
+    assert [each[-1] for each in waits] == [f"a call to 'm' still waited to be sent: {cause}"] * 2
+    assert [cause in each for each in h.notices] == [True]
+    gate.set()
+    await asyncio.gather(first, *others)
+    assert [each[-1] for each in waits] == ["", ""]
+
+
 async def test_a_policy_that_refuses_wins_and_is_told_the_worst_case() -> None:
     gate = Gate(lambda request: Refusal("not on Sundays", "wait until Monday"))
     seen = gate.asked

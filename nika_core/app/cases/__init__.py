@@ -1,0 +1,1 @@
+"""Cases of test files: run, replayed, and compared with what they expect."""

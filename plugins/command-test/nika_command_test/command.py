@@ -1,0 +1,95 @@
+"""`nika test`: the cases of test files, replayed; with `--update` recorded anew."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import nika_core as nika
+from nika_command_test.junit import junit_xml
+from nika_command_test.showing import case_json, money, show_case
+from nika_core import UsageError
+from nika_core.plugin import CommandContext, Styled
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+def run_tests(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILES]", help="Files *.nika.test.yaml, or folders of them.")
+    ] = None,
+    update: Annotated[bool, typer.Option("--update", help="Run for real and record anew; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --update: do not ask.")] = False,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
+) -> None:
+    """Run the cases of test files. Nothing is called, and nothing is spent, without --update."""
+    command: CommandContext = context.obj
+    terminal = command.terminal
+    terminal.allow_colors(format_ is not Format.JSON)
+    if yes and not update:
+        raise UsageError("--yes is for --update", hint="add --update, or leave it out")
+    suite = nika.load_tests(files or ["."], environ=command.environ)
+    if update:
+        _ask(suite, command, yes=yes)
+    quiet = format_ is Format.JSON
+    report = suite.run(update=update, on_case=None if quiet else lambda case: show_case(case, terminal))
+    if junit is not None:
+        _write(junit, junit_xml(report, terminal.mask))
+    if format_ is Format.JSON:
+        terminal.print_json(
+            {
+                "cases": [case_json(case) for case in report.cases],
+                "stale": [str(path) for path in report.stale],
+            }
+        )
+    _sum_up(report, command, update=update)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def _ask(suite: nika.TestSuite, command: CommandContext, *, yes: bool) -> None:
+    """Show what recording costs, and ask. Raise Exit if the answer is no."""
+    terminal, cost = command.terminal, suite.forecast()
+    if not cost.cases:
+        raise UsageError("--update: no case has a recording", hint="add `recording: DIR` to a case or to its file")
+    high = "with no upper bound" if cost.cost_high is None else f"at most {money(cost.cost_high)}"
+    unpriced = f", without what {', '.join(cost.unpriced)} cost" if cost.unpriced else ""
+    cases = f"{cost.cases} case{'s' if cost.cases != 1 else ''}"
+    terminal.print_message(
+        f"{cases} would run for real, with all effects: at least {money(cost.cost_low)}, {high}{unpriced}"
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("--update asks before it spends, and there is no terminal", hint="add --yes")
+    if not typer.confirm("Record them anew?", err=True):
+        raise typer.Exit(3)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--junit {path}: {error.strerror}", hint="name a file that can be written") from None
+
+
+def _sum_up(report: nika.SuiteReport, command: CommandContext, *, update: bool) -> None:
+    terminal = command.terminal
+    for path in report.stale:
+        terminal.print_message(Styled("stale", ("yellow",)), f": no case of these files asks for {path}")
+    failed = sum(not case.passed for case in report.cases)
+    count = f"{len(report.cases)} case{'s' if len(report.cases) != 1 else ''}"
+    spent = f", {money(sum(float(case.usage.cost_usd) for case in report.cases))} spent" if update else ""
+    word = Styled(f"{failed} failed", ("bold", "red")) if failed else Styled("all passed", ("bold", "green"))
+    terminal.print_message(f"{count}: ", word, spent)
