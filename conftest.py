@@ -13,7 +13,15 @@ from hypothesis import settings
 
 # Where programs are, where files may be put, what measures us, and what `.ci/test` says. No key, proxy, locale, colour
 # or NIKA_ variable of the one who runs the tests is seen by any of them.
-_KEPT = {"PATH", "TMPDIR", "NIKA_NODE_MODULES", "NIKA_TEST_EXAMPLES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
+_KEPT = {
+    "PATH",
+    "TMPDIR",
+    "NIKA_NODE_MODULES",
+    "NIKA_TEST_EXAMPLES",
+    "NIKA_TEST_MACHINE",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+}
 _KEPT_PREFIXES = ("PYTEST_", "COVERAGE_")
 _home = tempfile.TemporaryDirectory(prefix="nika-home-", ignore_cleanup_errors=True)
 

@@ -12,6 +12,7 @@ from nika_core.app.results import RecordedRun, SentSignal, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
 from nika_core.journal import Journal, RunSummary
+from nika_core.model.events import Event
 from nika_core.model.files import is_folder
 from nika_core.model.json import Json
 from nika_core.model.named_files import find_project
@@ -32,6 +33,28 @@ def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = Tru
             number in all as `length`.
     """
     return recorded_run(_journal(folder), run, large_outputs=large_outputs)
+
+
+def find(run: str, *, folder: str | Path | None = None) -> str:
+    """Return the whole id of a run. Raise JournalError.
+
+    Args:
+        run, folder: as for `get`.
+    """
+    return _journal(folder).find(run)
+
+
+def events(
+    run: str, *, after: int = 0, folder: str | Path | None = None, large_outputs: bool = True
+) -> tuple[Event, ...]:
+    """Return what has happened in a run, in order, also in one that another process works on. Raise JournalError.
+
+    Args:
+        run, folder, large_outputs: as for `get`.
+        after: only events with a greater `seq`, as for a program that goes on from the last one that it has.
+    """
+    recorded = _journal(folder).load(run, large=large_outputs)
+    return tuple(event for event in recorded.events if event.seq > after)
 
 
 def transcript(run: str, task: str | None = None, *, folder: str | Path | None = None) -> tuple[Transcript, ...]:

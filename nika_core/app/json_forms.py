@@ -10,6 +10,7 @@ from nika_core.errors import Problem
 from nika_core.model.codec import event_json, result_json, task_json, usage_json
 from nika_core.model.events import Event
 from nika_core.model.limits import Limit
+from nika_core.model.question import OpenQuestion, open_question_json
 from nika_core.model.state import RunResult, TaskResult
 from nika_core.model.text import iso_time
 from nika_core.model.usage import NOTHING, Usage
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Result: TypeAlias = (
     "RunResult | TaskResult | Event | Usage | Plan | RecordedRun | ProviderStatus | Limit | Explanation | Problem"
-    " | LoadedWorkflow | Transcript"
+    " | LoadedWorkflow | OpenQuestion | Transcript"
 )
 
 
@@ -46,6 +47,8 @@ def to_json(value: Result) -> dict[str, Any]:
             return _provider_json(value)
         case Limit():
             return _limit_json(value)
+        case OpenQuestion():
+            return {"runId": value.run_id, "workflow": value.workflow, **open_question_json(value)}
         case Explanation():
             return {name: getattr(value, name) for name in ("code", "title", "meaning", "example", "fix")}
     from nika_core.document.diagnostics import file_json, problem_json

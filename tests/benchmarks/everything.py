@@ -81,6 +81,11 @@ def shells(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_shells.py")
 
 
+def ui(peers: Path) -> Iterator[Row]:
+    """The page with the runs, in a browser."""
+    yield from _rows("bench_ui.py")
+
+
 def streams(peers: Path) -> Iterator[Row]:
     """Answers of models as they come, beside the bare SDKs."""
     yield from _rows("bench_streams.py")
@@ -114,7 +119,7 @@ def startup(peers: Path) -> Iterator[Row]:
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     part.__name__: part
-    for part in (startup, commands, tests, live, template, document, engine, items, streams, work, shells, others)
+    for part in (startup, commands, tests, live, template, document, engine, items, streams, work, shells, ui, others)
 }
 NEED_PEERS = {"startup", "others"}
 

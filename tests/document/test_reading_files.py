@@ -9,7 +9,7 @@ import pytest
 
 from nika_core import codes
 from nika_core.document import load_workflow
-from nika_core.document.yaml.parser_events import events
+from nika_core.document.yaml.parser_events import parser_events
 from nika_core.errors import Place, Problem
 
 
@@ -107,4 +107,4 @@ def test_line_breaks_of_yaml_1_1_are_characters_of_the_value(load: Callable[...,
 def test_the_pure_parser_says_that_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nika_core.document.yaml.parser_events.C_PARSER", False)
     with pytest.warns(RuntimeWarning, match="no C parser"):
-        events(b"a: 1", "a: 1")
+        parser_events(b"a: 1", "a: 1")

@@ -50,7 +50,7 @@ def new_parser(data: bytes, *, pure: bool = False) -> Any:
     return _PureParser(data)
 
 
-def events(data: bytes, text: str, *, pure: bool = False) -> Callable[[], Any]:
+def parser_events(data: bytes, text: str, *, pure: bool = False) -> Callable[[], Any]:
     """Return a function that returns the next event. Marks count characters of `text`, which is `data` in UTF-8."""
     breaks = [character for character in _OLD_BREAKS if character in text]
     if not breaks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.nodes import Tree
-from nika_core.document.yaml.parser_events import YamlError, events
+from nika_core.document.yaml.parser_events import YamlError, parser_events
 from nika_core.document.yaml.read_limits import ReadLimits
 from nika_core.document.yaml.syntax_errors import explain_syntax_error
 from nika_core.document.yaml.tree_builder import StopReadingError, TreeBuilder
@@ -24,7 +24,7 @@ def parse_yaml(
     builder = TreeBuilder(text, read_limits, deadline)
     tree = builder.tree
     try:
-        builder.run(events(data, text, pure=pure))
+        builder.run(parser_events(data, text, pure=pure))
     except StopReadingError:
         tree.whole = False
     except YamlError as error:

@@ -1,0 +1,70 @@
+"""`nika ui`: serves a page with the project's runs on this machine, until it is stopped."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+import webbrowser
+from typing import Annotated, Final
+
+import typer
+import uvicorn
+
+from nika_command_ui.access import Access
+from nika_command_ui.history import History
+from nika_command_ui.server import make_app
+from nika_core import UsageError
+from nika_core.plugin import CommandContext
+
+HOST: Final = "127.0.0.1"
+TOKEN_BYTES: Final = 24
+SHUTDOWN_SECONDS: Final = 1  # for pages that are open; they connect again
+
+
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any that is free.")] = 0,
+    open_: Annotated[bool, typer.Option("--open", help="Also open the page in the browser.")] = False,
+) -> None:
+    """Show the project's runs in the browser.
+
+    The page is served on 127.0.0.1 only, and only to those who have the printed address, which contains a token.
+    Nothing on the page changes a run but the answers to its questions.
+    """
+    nika: CommandContext = context.obj
+    history = History(nika.folder)
+    with _listening(port) as listener:
+        number = listener.getsockname()[1]
+        access = Access(token=secrets.token_urlsafe(TOKEN_BYTES), port=number)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(history, access),
+                log_config=None,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+        address = f"http://{HOST}:{number}/?token={access.token}"
+        nika.terminal.print_message(f"Runs of {history.project}, until you press Ctrl-C:")
+        nika.terminal.print_data(address)
+        if open_ and not webbrowser.open(address):
+            nika.terminal.print_message("No browser could be opened: open the address yourself.")
+        server.run(sockets=[listener])
+
+
+def _listening(port: int) -> socket.socket:
+    """Return a socket that listens, so that a port that is taken is an error before anything is printed."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            reason = "is taken" if error.errno == errno.EADDRINUSE else "may not be used"
+            raise UsageError(f"port {port} {reason}", hint="name another one, or leave `--port` out") from error
+        raise UsageError(f"cannot listen on {HOST}: {error.strerror or error}") from error
+    return listener

@@ -1,0 +1,42 @@
+// Which page is shown: `#/`, `#/run/ID`, `#/run/ID/VIEW`, `#/compare/ID/ID`, `#/questions`.
+import { problem, watch } from "./api.js";
+import { el } from "./dom.js";
+
+const main = document.getElementById("main");
+const status = document.getElementById("state");
+const pages = { "": "./runs.js", run: "./run.js", compare: "./compare.js", questions: "./questions.js" };
+const links = [["#/", "Runs"], ["#/questions", "Questions"]];
+let page = null;
+
+document.getElementById("nav").append(...links.map(([href, title]) => el("a", { href }, title)));
+
+async function show() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  for (const link of document.querySelectorAll("#nav a")) {
+    const here = link.getAttribute("href") === location.hash || (!location.hash && link.getAttribute("href") === "#/");
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  try {
+    const found = pages[name] ?? pages[""];
+    if (page?.path !== found || page.key !== rest[0]) {
+      page = { path: found, key: rest[0], show: (await import(found)).open(main, rest) };
+      main.focus({ preventScroll: true });
+    }
+    await page.show(rest);
+  } catch (error) {
+    page = null;
+    main.replaceChildren(problem(error));
+  }
+}
+
+addEventListener("hashchange", show);
+watch(async () => {
+  try {
+    await page?.show(null);
+  } catch (error) {
+    main.replaceChildren(problem(error));
+    page = null;
+  }
+}, (text) => status.replaceChildren(text));
+show();

@@ -1,0 +1,82 @@
+"""The page with the runs, on a run of 10,000 items: `python tests/benchmarks/bench_ui.py [--json]`.
+
+A real Chromium opens the page of a real `nika ui`. Measured are the seconds from the address to the first paint of the
+run with its list folded, the page's memory after its items and all views were shown, and the server's. The bounds are
+figures of the machine of docs/performance.md. Without Chromium there are no rows, and a word on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+from rows import Row, duration, tell
+
+ITEMS = 10_000
+MOST_SECONDS, MOST_PAGE, MOST_SERVER = 1.0, 150e6, 80e6
+NIKA = Path(sys.executable).with_name("nika")
+WORKFLOW = """\
+name: many
+tasks:
+  - {id: list, function: "many.py::numbers"}
+  - {id: each, forEach: "{{list}}", set: {x: "${each.item}"}}
+"""
+
+
+def measured(chromium: str) -> Iterator[Row]:
+    """Open the page, and show everything of the run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "many.nika.yaml").write_text(WORKFLOW)
+        (folder / "many.py").write_text(f"def numbers():\n    return list(range({ITEMS}))\n")
+        environ = os.environ | {"NIKA_MAX_ITEMS": str(ITEMS * 2), "NIKA_MAX_TASKS": str(ITEMS * 2)}
+        subprocess.run([NIKA, "run", "many.nika.yaml"], cwd=folder, env=environ, stdout=-3, stderr=-3, check=True)
+        with (
+            subprocess.Popen([NIKA, "ui"], cwd=folder, stdout=subprocess.PIPE, stderr=-3, text=True) as server,
+            sync_playwright() as playwright,
+        ):
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            arguments = ["--enable-precise-memory-info"] + ["--no-sandbox"] * (os.geteuid() == 0)
+            browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+            page = browser.new_page()
+            page.goto("about:blank")
+            began = time.perf_counter()
+            page.goto(f"{address}#/run/last")
+            fold = page.get_by_role("button", name=f"Show {ITEMS:,} items")
+            fold.wait_for()
+            seconds = time.perf_counter() - began
+            fold.click()
+            page.get_by_role("button", name="each[99]").wait_for()
+            for view in ("Timeline", "Cost", "Graph", "List"):
+                page.get_by_role("tab", name=view).click()
+                page.wait_for_load_state("networkidle")
+            heap = float(page.evaluate("performance.memory.usedJSHeapSize"))
+            resident = resident_bytes(server.pid)
+            browser.close()
+            server.terminate()
+    yield Row(
+        "the page of a run of 10,000 items: first paint", duration(seconds), "", seconds, MOST_SECONDS, reported=True
+    )
+    for what, size, most in (("the page's memory", heap, MOST_PAGE), ("the server's memory", resident, MOST_SERVER)):
+        yield Row(f"the same: {what}", f"{size / 1e6:.0f} MB", f"{most / 1e6:.0f} MB", size / most, 1.0, reported=True)
+
+
+def resident_bytes(pid: int) -> float:
+    """Return the memory that a process has now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+if __name__ == "__main__":
+    found = shutil.which("chromium")
+    if found is None:
+        print("there is no Chromium: the page is not measured", file=sys.stderr)
+    tell(list(measured(found)) if found else [])
