@@ -142,7 +142,7 @@ def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
     events = [json.loads(line) for line in attach.communicate(timeout=60)[0].splitlines()]
 
     assert told.read_text().count("question.opened") == 1
-    assert [event["type"] for event in events].count("question.notified") == 1
+    assert [event["event"] for event in events].count("question.notified") == 1
 
 
 def test_a_run_stays_with_workers_of_its_version_and_says_so_if_there_is_none(
