@@ -172,7 +172,7 @@ FACE = {
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
         *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
-        *("Transcript", "Turn"),
+        *("Transcript", "Turn", "FollowedRun", "FollowedPart"),
     ),
     "Test a workflow": (
         *("test", "load_tests", "TestSuite", "SuiteReport", "CaseResult", "WorkflowCase", "Expectation", "Unmet"),
@@ -351,8 +351,8 @@ def cli() -> str:
             lines.extend(_command(f"nika {name}", command))
         else:
             lines.append(f"## nika {name}\n\n{command.help}\n")
-            for sub, subcommand in inside.items():
-                lines.extend(_command(f"nika {name} {sub}", subcommand, "###"))
+            for sub in command.list_commands(context):  # those of plugins, too
+                lines.extend(_command(f"nika {name} {sub}", command.get_command(context, sub), "###"))
     return _page(lines)
 
 

@@ -48,11 +48,13 @@ if TYPE_CHECKING:
     from nika_core.app.cases.checking import Unmet
     from nika_core.app.cases.running import CaseResult, UpdateForecast
     from nika_core.app.execution import Execution
+    from nika_core.app.following import FollowedRun
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.recording.recording import Recording
     from nika_core.app.results import (
         FolderTrust,
+        FollowedPart,
         HealthStatus,
         ModelStatus,
         Plan,
@@ -121,12 +123,13 @@ _PUBLIC: Final = {
     "api.runs": ("answer", "questions", "signal"),
     "api.trusting": ("decline_trust", "forget_trust", "trust", "trust_decisions", "trust_status"),
     "app.execution": ("Execution",),
+    "app.following": ("FollowedRun",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),
     "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("Transcript", "FolderTrust", "SecretStatus", "SentSignal", "Turn"),
+        *("Transcript", "FolderTrust", "FollowedPart", "SecretStatus", "SentSignal", "Turn"),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -162,6 +165,8 @@ __all__ = [
     "Expectation",
     "Failure",
     "FolderTrust",
+    "FollowedPart",
+    "FollowedRun",
     "HealthStatus",
     "JournalError",
     "Limit",

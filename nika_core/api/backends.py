@@ -16,6 +16,8 @@ from nika_core.plugin import Submission
 
 if TYPE_CHECKING:
     from nika_core.app.backend.earlier_run import EarlierRun as EarlierRun
+    from nika_core.app.backend.run_index import RunIndex
+    from nika_core.app.backend.run_index import SubmittedRun as SubmittedRun
     from nika_core.registry.guarded_backend import GuardedRunBackend
 
 
@@ -48,6 +50,29 @@ def keywords(*, workspace: Workspace | None = None) -> tuple[str, ...]:
     from nika_core.app.backend.kernel import Kernel
 
     return tuple(Kernel(workspace or Workspace.open()).keywords())
+
+
+def index(*, workspace: Workspace | None = None, workflow: Path | None = None) -> RunIndex:
+    """Return which runs were submitted to backends from a folder, as far as the command line or a program has noted it.
+
+    Args:
+        workspace: as for `connect`.
+        workflow: the file of a workflow that lies elsewhere.
+    """
+    from nika_core.app.backend.run_index import run_index
+
+    return run_index(workspace or Workspace.open(), workflow)
+
+
+def worker_version(*, workspace: Workspace | None = None) -> str:
+    """Return the version of a worker on this machine: a run stays with those of the version that it began with.
+
+    Args:
+        workspace: as for `connect`.
+    """
+    from nika_core.app.backend.kernel import Kernel
+
+    return Kernel(workspace or Workspace.open()).version()
 
 
 def submission(prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None) -> Submission:

@@ -19,6 +19,7 @@ from nika_core.model.named_files import find_project
 from nika_core.model.question import OpenQuestion
 
 if TYPE_CHECKING:
+    from nika_core.app.following import FollowedRun
     from nika_core.app.workspace import Workspace
 
 
@@ -71,6 +72,19 @@ def transcript(run: str, task: str | None = None, *, folder: str | Path | None =
     from nika_core.app.transcripts import conversations
 
     return conversations(_journal(folder), run, task)
+
+
+def follow(run: str, *, folder: str | Path | None = None) -> FollowedRun:
+    """Return a run to be followed by its history, whichever process works on it: `poll()` says what is new.
+
+    Raise JournalError if there is no such run.
+
+    Args:
+        run, folder: as for `get`.
+    """
+    from nika_core.app.following import FollowedRun
+
+    return FollowedRun(_journal(folder), run)
 
 
 def remove(run: str, *, folder: str | Path | None = None) -> str:
@@ -180,6 +194,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
     workflow: str | None = None,
     older_than: float | None = None,
     newer_than: float | None = None,
+    last: int | None = None,
     folder: str | Path | None = None,
 ) -> tuple[RecordedRun, ...]:
     """Return the runs, the newest first, without their tasks but for those that wait. Raise JournalError, UsageError.
@@ -189,6 +204,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
             `damaged`.
         workflow: only runs of the workflow of this name.
         older_than, newer_than: only runs that began so many seconds ago, or longer; or less.
+        last: only the newest of these runs, so many.
         folder: as for `get`.
     """
     wanted = frozenset(map(str, status))
@@ -205,7 +221,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
             and (newer_than is None or age < newer_than)
         )
 
-    return recorded_runs(_journal(folder), selected)
+    return recorded_runs(_journal(folder), selected, last)
 
 
 def _journal(folder: str | Path | None) -> Journal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from nika_core.app.recorded_tasks import CHILDREN_KINDS, RecordedTasks
@@ -16,6 +17,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.masking import MASK
 from nika_core.model.question import is_question
 from nika_core.model.state import RunStatus
+from nika_core.model.text import iso_time
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import replace
 
@@ -23,9 +25,12 @@ _WAITS: Final = (EventKind.TASK_WAITING, EventKind.SIGNAL_RECEIVED)
 RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED, DAMAGED))
 
 
-def recorded_runs(journal: Journal, selected: Callable[[RunSummary], bool]) -> tuple[RecordedRun, ...]:
+def recorded_runs(
+    journal: Journal, selected: Callable[[RunSummary], bool], most: int | None = None
+) -> tuple[RecordedRun, ...]:
     """Return the selected runs, newest first, without their tasks but for those that wait. Raise JournalError."""
-    return tuple(_listed(journal, summary) for summary in journal.runs() if selected(summary))
+    chosen = islice((summary for summary in journal.runs() if selected(summary)), most)
+    return tuple(_listed(journal, summary) for summary in chosen)
 
 
 def recorded_run(journal: Journal, run: str, *, large_outputs: bool = True) -> RecordedRun:
@@ -45,7 +50,7 @@ def _listed(journal: Journal, summary: RunSummary) -> RecordedRun:
 
 
 def _typed(found: dict[str, Any]) -> RecordedRun:
-    return RecordedRun(
+    run = RecordedRun(
         run_id=found["runId"],
         workflow=found["workflow"],
         path=found["path"],
@@ -60,6 +65,20 @@ def _typed(found: dict[str, Any]) -> RecordedRun:
         decisions=tuple(found.get("decisions", ())),
         json=found,
     )
+    _write_times(found)
+    return run
+
+
+def _write_times(found: dict[str, Any]) -> None:
+    """Turn the times of a run's JSON, which are seconds since the epoch so far, into text."""
+    for name in ("startedAt", "endedAt"):
+        if name in found:
+            found[name] = iso_time(found[name])
+    for task in _all(found.get("tasks", ())):
+        if "waitingSince" in task:
+            task["waitingSince"] = iso_time(task["waitingSince"])
+        if "answered" in task:
+            task["answered"] |= {"at": iso_time(task["answered"]["at"])}
 
 
 def _typed_task(found: Mapping[str, Any]) -> RecordedTask:

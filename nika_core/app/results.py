@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
+from nika_core.model.events import Event
 from nika_core.model.json import Json
 from nika_core.model.state import Failure, result_of
 from nika_core.model.usage import NOTHING, Usage
@@ -178,6 +179,21 @@ class Transcript:
     task: str
     within: tuple[str, ...]
     turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedPart:
+    """What is new in a run that is followed.
+
+    Attributes:
+        events: in their order, each once.
+        status: how the run stands: `running`, `interrupted`, or how it has ended.
+        more: whether there is more already.
+    """
+
+    events: tuple[Event, ...]
+    status: str
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from nika_core.app.results import Transcript, Turn
 from nika_core.journal import Journal
+from nika_core.journal.pieces import RunPieces
 from nika_core.journal.texts import Name, kept_names, put_back
 from nika_core.model.codec import usage_of
 from nika_core.model.events import Event, EventKind
@@ -25,7 +26,7 @@ def conversations(journal: Journal, run: str, task: str | None = None) -> tuple[
     with journal.damage_told(recorded.run.id):
         found = drafts(recorded.events, task)
         names = [name for draft in found for turn in draft.turns for name in kept_names(turn)]
-        texts = journal.kept(recorded.run.id, names) if names else {}
+        texts = RunPieces(journal, recorded.run.id).kept(names) if names else {}
         return tuple(_conversation(draft, texts) for draft in found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +16,7 @@ from nika_core.cli.console import json_text, mask_with, plain, print_data, print
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import LAST, Format, FormatOption, OnOption
 from nika_core.cli.prompting import LeftOpenError, TerminalReader, ask_here, at_a_terminal
+from nika_core.cli.remote_options import where
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.cli.waiting import answer_command_text, sender_text
 from nika_core.errors import JournalError, NikaError, UsageError
@@ -22,7 +24,7 @@ from nika_core.model.approval import ALWAYS
 from nika_core.model.ids import node_id_of
 from nika_core.model.json_text import parse_json
 from nika_core.model.question import OpenQuestion, answer_text, open_question_json
-from nika_core.model.text import time_text
+from nika_core.model.text import iso_time, time_text
 
 _WORDS: Final = {"yes": True, "no": False}
 _YES_OR_FIELDS: Final = "an answer is yes, no or another word that the question takes, or fields: -i FIELD=VALUE"
@@ -55,6 +57,11 @@ def answer_command(
     """Show the open questions of a run, or answer one; on a terminal, ask them."""
     mask_with(nika.Workspace.open().masker)
     rest, answer = _without_answer(list(words or ()))
+    if on is None and not list_:
+        named = len(rest) == 2 or (len(rest) == 1 and _is_run(rest[0]))
+        run, on, _ = where(rest[0] if named else LAST, None)
+        if on is not None:
+            rest = [run, *(rest[1:] if named else rest)]
     if on is not None:
         _answer_remote(on, rest, answer, input_ or [], file, digest, format_)
         return
@@ -96,8 +103,15 @@ def _answer_remote(
 
     if pairs or file is not None:
         answer, digest = _given(pairs, file, digest)
+    if len(rest) == 1 and not _is_run(rest[0]):
+        rest = [LAST, *rest]
     run, task = [*rest, None, None][:2]
     RemoteRuns(nika.Workspace.open(), url).answer(run or LAST, task, answer, digest, format_)
+
+
+def _is_run(word: str) -> bool:
+    """Return whether a word looks like a run's id or the beginning of one: of a task's it would be an odd one."""
+    return word == LAST or re.fullmatch(r"2\d{3,7}(-.*)?", word) is not None
 
 
 def _without_answer(words: list[str]) -> tuple[list[str], Any]:
@@ -262,5 +276,7 @@ def _json(asked: OpenQuestion) -> dict[str, Any]:
     if asked.question.has_default:
         found["default"] = asked.question.default
     if asked.answered_by:
-        found["answered"] = {"answer": asked.answer, "by": asked.answered_by, "at": asked.answered_at}
+        found["answered"] = {"answer": asked.answer, "by": asked.answered_by}
+        if asked.answered_at is not None:
+            found["answered"]["at"] = iso_time(asked.answered_at)
     return found

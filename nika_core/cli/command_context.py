@@ -43,6 +43,9 @@ class ConsoleTerminal:
     def mask(self, text: str) -> str:
         return console.masked(text)
 
+    def escape(self, text: str) -> str:
+        return console.plain(console.masked(text))
+
     def _shown(self, part: str | Styled, *, data: bool) -> str:
         if isinstance(part, str):
             return console.plain(console.masked(part))

@@ -82,7 +82,7 @@ class LazyGroup(typer.core.TyperGroup):
         from nika_core.cli.plugin_commands import build, plugin_command
 
         lazy = COMMANDS.get(cmd_name)
-        command = None if cmd_name.startswith("-") else plugin_command(cmd_name)
+        command = None if cmd_name.startswith("-") or "." in cmd_name else plugin_command(cmd_name)
         if command is not None or lazy is None:
             return command
         module, _, name = lazy.target.partition(":")
@@ -128,14 +128,12 @@ def _usage_errors_made_printable() -> Iterator[None]:
 
 
 def _of_plugins() -> dict[str, str]:
-    """The commands of plugins; none, and a message, if the project does not say which may be used."""
-    try:
-        from nika_core.api.commands import plugin_commands
+    """The commands of plugins, without those that are in a group."""
+    from nika_core.cli.plugin_commands import commands_of_plugins
 
-        return {name: summary for name, summary in plugin_commands().items() if name not in COMMANDS}
-    except NikaError as error:
-        print_message(f"{style('note', 'yellow')}: the commands of plugins are not listed: {plain(error.message)}")
-        return {}
+    return {
+        name: summary for name, summary in commands_of_plugins().items() if name not in COMMANDS and "." not in name
+    }
 
 
 _DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nika_core as nika
 from nika_core import codes
+from nika_core.cli.options import LAST
 from nika_core.errors import UsageError
 
 
@@ -26,3 +29,27 @@ def project_url(workspace: nika.Workspace) -> str | None:
     """Return the `backend:` of nika.yaml, if the project is trusted: a folder must not send what is in it elsewhere."""
     url = workspace.project.backend
     return url if url is not None and workspace.trust.may_widen("backend") else None
+
+
+def submitted_run(workspace: nika.Workspace, run: str) -> nika.backends.SubmittedRun | None:
+    """Return what is known here of a run on a backend; None: nothing.
+
+    Args:
+        run: its id, a unique beginning of it, or `last`: then the newest run must not be one of this machine.
+    """
+    index = nika.backends.index(workspace=workspace)
+    known = index.runs()[0:1] if run == LAST else list(filter(None, [index.find(run)]))
+    if not known or known[0].run_id == run:
+        return known[0] if known else None
+    here = nika.runs.list()
+    if run == LAST:
+        return None if here and here[0].started_at > known[0].submitted_at else known[0]
+    return None if any(each.run_id.startswith(run) for each in here) else known[0]
+
+
+def where(run: str, on: str | None, shared: Path | None = None) -> tuple[str, str | None, Path | None]:
+    """Return a run, and the address and the shared folder of its backend; no address: it is on this machine."""
+    known = submitted_run(nika.Workspace.open(), run)
+    if known is None or on not in (None, known.url):
+        return run, on, shared
+    return known.run_id, known.url, shared or (None if known.shared is None else Path(known.shared))

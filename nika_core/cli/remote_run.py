@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +44,7 @@ def submit_run(
 
     async def work() -> RunResult | None:
         await remote.backend.submit(submission)
+        remote.note(prepared.workflow.name)
         if format_ == "pretty":
             print_message(f"run {submission.run_id} on {plain(url)}")
         return await remote.follow()
@@ -84,6 +86,7 @@ class RemoteRun:
         self._shared = shared
         self._run_id = run_id
         self.backend = nika.backends.connect(url, workspace=self._workspace, shared=shared, notice=print_warning)
+        self._index = nika.backends.index(workspace=self._workspace, workflow=prepared.workflow.path)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._observers: list[Observer] = []
         self._questions: LiveQuestions | None = None
@@ -91,6 +94,15 @@ class RemoteRun:
         self._left_open = False
         self._interrupts = 0
         self._following: asyncio.Task[RunResult | None] | None = None
+
+    def note(self, workflow: str) -> None:
+        """Note that the run is on this backend, so that other commands find it."""
+        shared = None if self._shared is None else str(self._shared.absolute())
+        at = self._workspace.clock.time()
+        try:
+            self._index.note(run_id=self._run_id, url=self._url, workflow=workflow, submitted_at=at, shared=shared)
+        except OSError as error:
+            print_warning(f"where the run is could not be noted, and other commands need --on: {error}")
 
     # ---- what questions at the terminal need of it
 
@@ -126,6 +138,8 @@ class RemoteRun:
             again = f"nika runs attach {self._run_id} --on {self._url}"
             print_message(f"the run goes on without this terminal; to attach again: {plain(again)}")
             return EXIT_CODES[RunStatus.CANCELLED]
+        with suppress(OSError):
+            self._index.note_status(self._run_id, str(result.status))
         print_result(result, format_, self._prepared, told=() if view is None else view.told)
         if format_ == "pretty" and result.status is RunStatus.PAUSED:
             print_message(f"it goes on when that comes: nika answer --on {plain(self._url)} {self._run_id}")

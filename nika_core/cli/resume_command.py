@@ -23,6 +23,7 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
+from nika_core.cli.remote_options import where
 from nika_core.cli.run_command import environ_with, open_command_workspace, read_workflow
 from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
@@ -57,6 +58,7 @@ def resume_command(
     """
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
+        run, on, shared = where(run, on, shared)
         if on is not None:
             if env_file is not None:
                 raise UsageError("--env-file is for runs in this process", hint="leave out --on, or --env-file")

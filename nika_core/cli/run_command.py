@@ -106,6 +106,11 @@ def run_command(
         if url is not None:
             if record is not None:
                 raise UsageError("--record is for runs in this process", hint="leave out --on, or --record")
+            if no_journal:
+                raise UsageError(
+                    "--no-journal is for runs on this machine: a backend keeps the history of its runs",
+                    hint="leave out --on, or --no-journal",
+                )
             from nika_core.cli.remote_run import submit_run
 
             sys.exit(submit_run(prepared, url, shared, format_.value, verbose))

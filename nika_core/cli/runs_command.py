@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,11 +37,12 @@ from nika_core.cli.options import (
     seconds_of,
 )
 from nika_core.cli.progress import duration_text
+from nika_core.cli.remote_options import url_of, where
 from nika_core.cli.waiting import sender_text, waits_for_text
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.question import answer_text
 from nika_core.model.state import RunStatus
-from nika_core.model.text import time_text
+from nika_core.model.text import iso_time, seconds_since_epoch, time_text
 from nika_core.model.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
@@ -81,10 +83,16 @@ def list_(
     newer_than: Annotated[
         str | None, typer.Option("--newer-than", metavar="TIME", help=f"Only runs that began later: {_AGE}.")
     ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N of these runs.")
+    ] = None,
     on: OnOption = None,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
-    """List the runs of this project, the newest first; with --on, those on a backend."""
+    """List the runs of this project, the newest first; with --on, those on a backend.
+
+    Of a run that was submitted from here to a backend, the status is the one that was seen last.
+    """
     if on is not None:
         _remote(on).list(status, workflow, format_)
         return
@@ -93,30 +101,67 @@ def list_(
         workflow=workflow,
         older_than=seconds_of(older_than, "--older-than"),
         newer_than=seconds_of(newer_than, "--newer-than"),
+        last=last,
     )
+    elsewhere = [
+        run
+        for run in nika.backends.index().runs()
+        if (not status or run.status in status)
+        and workflow in (None, run.workflow)
+        and _is_as_old(run.submitted_at, older_than, newer_than)
+    ]
     if format_ is Format.JSON:
-        print_json({"runs": [nika.to_json(run) for run in found]})
-    elif not found:
+        runs = [*map(nika.to_json, found), *map(_submitted_json, elsewhere)]
+        runs.sort(key=lambda run: str(run["startedAt"]), reverse=True)
+        print_json({"runs": runs[:last]})
+    elif not found and not elsewhere:
         such = " such" if status or workflow or older_than or newer_than else ""
         print_message(f"no{such} run is recorded in {plain(str(nika.runs.path().parent))}")
     else:
+        now = time.time()
         rows = [
             (
                 run.run_id,
                 run.workflow,
                 run.status,
                 time_text(run.started_at),
+                _age(now - run.started_at),
                 "" if run.duration_ms is None else duration_text(run.duration_ms / 1000),
                 str(run.json.get("usage", {}).get("totalTokens", "")),
                 _cost(run.json.get("usage") or {}),
             )
             for run in found
         ]
-        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "TOKENS", "COST"), rows))
+        rows += [
+            (
+                each.run_id,
+                each.workflow,
+                f"{each.status} on {each.url}",
+                time_text(each.submitted_at),
+                _age(now - each.submitted_at),
+                "",
+                "",
+                "",
+            )
+            for each in elsewhere
+        ]
+        rows.sort(reverse=True)  # ids begin with the time
+        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "AGE", "TOOK", "TOKENS", "COST"), rows[:last]))
         for run in found:
             for task in _with_children(run.tasks):
                 if task.waits_for is not None:
                     print_data(f"{run.run_id}: {plain(task.id)} {_waiting(task.waits_for, task.waiting_since)}")
+
+
+def _is_as_old(at: float, older_than: str | None, newer_than: str | None) -> bool:
+    age = time.time() - at
+    older, newer = seconds_of(older_than, "--older-than"), seconds_of(newer_than, "--newer-than")
+    return (older is None or age > older) and (newer is None or age < newer)
+
+
+def _submitted_json(run: nika.backends.SubmittedRun) -> dict[str, Any]:
+    found = {"runId": run.run_id, "workflow": run.workflow, "status": run.status, "backend": run.url}
+    return {**found, "startedAt": iso_time(run.submitted_at)}
 
 
 @app.command()
@@ -148,6 +193,7 @@ def show(
     shared: SharedOption = None,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
+    run, on, shared = where(run, on, shared)
     if task is not None and not transcript:
         raise UsageError("--task goes with --transcript only", hint="nika runs show RUN --transcript --task TASK")
     if on is not None:
@@ -181,7 +227,7 @@ def _show_transcript(run: str, task: str | None, format_: Format, verbose: bool)
 
 def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
     usage = found.get("usage", {})
-    started = time_text(found["startedAt"])
+    started = time_text(seconds_since_epoch(found["startedAt"]))
     head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
     yield "  ".join(head)
     yield plain(found["path"])
@@ -233,10 +279,11 @@ def _task_lines(
     if "error" in task:
         yield f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}"
     if "answered" in task:
-        answered = task["answered"]
+        answered = task["answered"] | {"at": seconds_since_epoch(task["answered"]["at"])}
         yield f"{indent}    answered {plain(answer_text(answered['answer']))}{sender_text(answered)}"
     if task["state"] == "waiting":
-        yield f"{indent}    {_waiting(task['waitsFor'], task.get('waitingSince'))}"
+        since = seconds_since_epoch(task["waitingSince"]) if "waitingSince" in task else None
+        yield f"{indent}    {_waiting(task['waitsFor'], since)}"
     if "output" in task:
         output = task["output"]
         text = plain(output) if isinstance(output, str) else json_text(output)
@@ -274,10 +321,10 @@ def attach(
     verbose: VerboseOption = 0,
 ) -> None:
     """Follow a run on a backend, as `nika run --on` does; Ctrl-C detaches, a second one cancels the run."""
-    from nika_core.cli.remote_options import url_of
     from nika_core.cli.remote_run import attach_run
 
     workspace = nika.Workspace.open()
+    run, on, shared = where(run, on, shared)
     url = url_of(workspace, on)
     sys.exit(attach_run(workspace, url, shared, _remote(url, shared).full_id(run), format_.value, verbose))
 
@@ -285,8 +332,7 @@ def attach(
 @app.command()
 def cancel(run: RunArgument = LAST, on: OnOption = None) -> None:
     """Cancel a run on a backend: what runs is ended, and cleanup is done."""
-    from nika_core.cli.remote_options import url_of
-
+    run, on, _ = where(run, on)
     _remote(url_of(nika.Workspace.open(), on)).cancel(run)
 
 
@@ -330,6 +376,14 @@ def rm(
         print_message("nothing is as old as that")
     if errors:
         sys.exit(errors[0].exit_code)
+
+
+def _age(seconds: float) -> str:
+    """Return how long ago something was, as `--older-than` takes it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
 
 
 def _cost(usage: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import typer
 import nika_core as nika
 from nika_core.cli.console import plain, print_json, print_message
 from nika_core.cli.options import Format, FormatOption, OnOption, RunArgument
+from nika_core.cli.remote_options import where
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
 from nika_core.model.json_text import parse_json
@@ -28,6 +29,7 @@ def signal_command(
     except ValueError as error:
         hint = f"a text needs quotes of its own: '{json.dumps(payload[:40])}'; without JSON the payload is null"
         raise UsageError(f"the signal cannot be used: {error}", hint=hint) from None
+    run, on, _ = where(run, on)
     if on is not None:
         from nika_core.cli.remote_runs import RemoteRuns
 
@@ -39,5 +41,5 @@ def signal_command(
         print_json(status)
         return
     again = " before, and nothing has changed" if sent.repeated else ""
-    where = "the run takes it within a second" if sent.run_status == "running" else f"go on: nika resume {sent.run_id}"
-    print_message(f"'{plain(sent.task)}' was given the signal{again}; {where}")
+    then = "the run takes it within a second" if sent.run_status == "running" else f"go on: nika resume {sent.run_id}"
+    print_message(f"'{plain(sent.task)}' was given the signal{again}; {then}")

@@ -80,19 +80,23 @@ async def _serve(
 
 @app.command("check")
 def check_worker(on: OnOption = None, format_: FormatOption = Format.PRETTY) -> None:
-    """Say which keywords work on this machine, and how many workers offer each; exit 1 if nothing can be done here."""
+    """Say which keywords work on this machine, how many workers offer each, and which versions workers have.
+
+    Exit 1 if a keyword cannot be done here.
+    """
     workspace = nika.Workspace.open()
     url = url_of(workspace, on)
     names = nika.backends.keywords(workspace=workspace)
 
-    async def offered() -> dict[str, int]:
+    async def asked() -> tuple[dict[str, int], dict[str, int]]:
         backend = nika.backends.connect(url, workspace=workspace)
         try:
-            return dict(await backend.offered())
+            return dict(await backend.offered()), dict(await backend.versions())
         finally:
             await backend.close()
 
-    counts = nika.run_to_end(offered())
+    counts, versions = nika.run_to_end(asked())
+    version = nika.backends.worker_version(workspace=workspace)
     broken = [
         (each.record.word, each.why or "it cannot be loaded")
         for each in nika.plugins()
@@ -100,9 +104,16 @@ def check_worker(on: OnOption = None, format_: FormatOption = Format.PRETTY) -> 
     ]
     if format_ is Format.JSON:
         here = [{"keyword": word, "workers": counts.get(word, 0)} for word in names]
-        print_json({"url": url, "keywords": here, "broken": [{"keyword": w, "problem": p} for w, p in broken]})
+        problems = [{"keyword": w, "problem": p} for w, p in broken]
+        there = [{"version": each, "workers": count} for each, count in versions.items()]
+        print_json({"url": url, "version": version, "versions": there, "keywords": here, "broken": problems})
     else:
         print_data(format_table(("KEYWORD", "WORKERS"), [(word, str(counts.get(word, 0))) for word in names]))
+        print_message(f"version of a worker here: {version}")
+        for each, count in versions.items():
+            if each != version:
+                others = "1 worker has" if count == 1 else f"{count} workers have"
+                print_message(f"{others} another version, {plain(each)}: a run stays with the one that it began with")
         for word, problem in broken:
             print_message(f"`{plain(word)}` cannot be done here: {plain(problem)}")
     if broken or not names:

@@ -24,7 +24,7 @@ from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
 from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import RUN_SHIFT, Store
-from nika_core.journal.texts import TEXTS, Name
+from nika_core.journal.texts import TEXTS
 from nika_core.journal.values import (
     DAMAGED,
     INTERRUPTED,
@@ -46,9 +46,6 @@ _ONE_RUN: Final = (
     " FROM runs WHERE id = ?"
 )
 _MEMO: Final = "SELECT key, call, value, blob FROM memo WHERE run = ? AND key > ?"
-_KEPT: Final = (
-    "SELECT value, blob FROM memo WHERE run = (SELECT number FROM runs WHERE id = ?) AND key = ? AND call = ?"
-)
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LAST: Final = "last"
 _LATEST: Final = 1e12  # seconds since the epoch: no time of a run is later
@@ -237,15 +234,6 @@ class Journal:
             )
         whole = {key: value for key, value in memo.items() if not (isinstance(value, dict) and value.keys() == {LOST})}
         return Recorded(self._summary(row), info, document_hash, tuple(with_outputs(events)), whole, position)
-
-    def kept(self, run_id: str, names: Iterable[Name]) -> dict[Name, Any]:
-        """Return the entries of a run's memo that have these names, without those that are lost."""
-        found: dict[Name, Any] = {}
-        with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
-            for name in dict.fromkeys(names):
-                for value, blob in connection.execute(_KEPT, (run_id, *name)):
-                    found[name] = joined(value, blob, self._blobs)
-        return {name: value for name, value in found.items() if not (isinstance(value, dict) and LOST in value)}
 
     # ---- inside
 

@@ -49,6 +49,11 @@ def iso_time(at: float) -> str:
     return _moment(at).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def seconds_since_epoch(text: str) -> float:
+    """Return the seconds since the epoch of a time that `iso_time` wrote."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def time_text(at: float) -> str:
     """Return a time (seconds since the epoch) for people, in their time zone."""
     return _moment(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

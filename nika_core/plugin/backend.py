@@ -219,6 +219,13 @@ class BackendKernel(Protocol):
         """Prepare a run, so that making its driver takes no time later. Raise NikaError. From any thread."""
         ...
 
+    def version(self) -> str:
+        """Return what has to be the same wherever a run is driven, from its beginning to its end: a short text.
+
+        It stands for the version of Nika and those of the plugins that decide.
+        """
+        ...
+
     def keywords(self) -> Sequence[str]:
         """Return the keywords that work on this machine, by name."""
         ...
@@ -364,4 +371,12 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Close its connections."""
+        ...
+
+
+class VersionedBackend(Protocol):
+    """A backend that keeps a run with the workers of the version that it began with; a backend may have this, too."""
+
+    async def versions(self) -> Mapping[str, int]:
+        """Return how many workers there are of each version (`BackendKernel.version`)."""
         ...

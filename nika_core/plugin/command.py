@@ -19,7 +19,8 @@ class Command:
     """Describe a command of the command line.
 
     Attributes:
-        name: the word after `nika`; also the name of the entry point.
+        name: the word after `nika`; also the name of the entry point. `group.word` adds a word to a group of commands,
+            Nika's own or another plugin's: `runs.watch` is `nika runs watch`.
         app: "package.module:object": a `typer.Typer` for a group of commands, or a function with Typer's annotations
             for a single one. Its parameter `context: typer.Context` has a `CommandContext` as `context.obj`.
         summary: one sentence; without it, `nika --help` shows the Summary of the distribution, which it shows in any
@@ -75,6 +76,10 @@ class Terminal(Protocol):
 
     def mask(self, text: str) -> str:
         """Return `text` with every secret value replaced by `***`."""
+        ...
+
+    def escape(self, text: str) -> str:
+        """Return `text` masked and without control characters, for a command that draws on the terminal itself."""
         ...
 
 

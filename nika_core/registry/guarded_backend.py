@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from nika_core.errors import NikaError, PluginError
 from nika_core.model.json import JsonObject
@@ -59,6 +60,11 @@ class GuardedRunBackend:
     async def offered(self) -> Mapping[str, int]:
         """Return how many workers offer each keyword. Raise NikaError."""
         return await guarded_call(self._own.offered, self._failed)
+
+    async def versions(self) -> Mapping[str, int]:
+        """Return how many workers there are of each version; empty if the backend has none. Raise NikaError."""
+        own: Any = getattr(self._own, "versions", None)
+        return {} if own is None else await guarded_call(own, self._failed)
 
     async def serve(self, options: WorkerOptions) -> None:
         """Be a worker. Raise NikaError."""

@@ -40,13 +40,17 @@ def call_nika(
 def check_help(word: str) -> None:
     """Check that `nika --help` lists the command and `nika WORD --help` explains it, both without any noise.
 
+    Of a command in a group (`runs.watch`) that is `nika runs --help`, and `nika runs watch --help`.
+
     Raises:
         NotConformant: with what was printed in its place.
     """
-    listed = call_nika("--help")
+    *groups, last = word.split(".")
+    listed = call_nika(*groups, "--help")
     words = [line.split()[0] for line in listed.stdout.splitlines() if line.startswith("  ") and line.strip()]
-    require(word in words, HELP, f"`nika --help` does not list {word}: {listed.stderr[:200]}")
-    done = call_nika(word, "--help")
+    shown = " ".join(("nika", *groups))
+    require(last in words, HELP, f"`{shown} --help` does not list {last}: {listed.stderr[:200]}")
+    done = call_nika(*groups, last, "--help")
     require(done.returncode == 0, HELP, f"`nika {word} --help` exits with {done.returncode}: {done.stderr[:300]}")
     require("Usage: nika " in done.stdout, HELP, f"`nika {word} --help` prints no usage: {done.stdout[:200]!r}")
     require(not done.stderr, HELP, f"`nika {word} --help` prints more than its help: {done.stderr[:200]!r}")

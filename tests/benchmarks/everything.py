@@ -91,6 +91,11 @@ def streams(peers: Path) -> Iterator[Row]:
     yield from _rows("bench_streams.py")
 
 
+def temporal(peers: Path) -> Iterator[Row]:
+    """Runs on a Temporal server, beside the same graph written by hand."""
+    yield from _rows("bench_temporal.py")
+
+
 def work(peers: Path) -> Iterator[Row]:
     """Tools, requests, commands and functions, beside what one would write by hand."""
     yield from _rows("bench_work.py")
@@ -119,7 +124,22 @@ def startup(peers: Path) -> Iterator[Row]:
 LINEAR = 1.5  # times as much a task, or a megabyte, where there are ten times as many
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     part.__name__: part
-    for part in (startup, commands, tests, live, template, document, engine, items, streams, work, shells, ui, others)
+    for part in (
+        startup,
+        commands,
+        tests,
+        live,
+        template,
+        document,
+        engine,
+        items,
+        streams,
+        work,
+        shells,
+        temporal,
+        ui,
+        others,
+    )
 }
 NEED_PEERS = {"startup", "others"}
 

@@ -34,6 +34,16 @@ def tasks(context: __import__("typer").Context, path: __import__("pathlib").Path
 number = 3
 '''
 
+GROUP = """
+app = __import__("typer").Typer()
+@app.callback()
+def group():
+    pass
+@app.command()
+def own():
+    print("own", file=__import__("sys").stderr)
+"""
+
 Install = Callable[..., None]
 
 
@@ -45,7 +55,7 @@ def install(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     modules: set[str] = set()
 
     def install(word: str, distribution: str = "acme", app: str = "main", text: str = MODULE) -> None:
-        module = f"{distribution.replace('-', '_')}_{word.replace('-', '_')}_command"
+        module = f"{distribution.replace('-', '_')}_{word.replace('-', '_').replace('.', '_')}_command"
         info = site / f"{distribution}-1.0.dist-info"
         info.mkdir()
         summary = f"Summary: What {distribution} does."
@@ -74,6 +84,25 @@ def test_its_own_help_imports_it(nika: Nika, install: Install) -> None:
     assert (done.code, done.err) == (0, "")
     assert "Do what the test says." in done.out
     assert "--times" in done.out
+
+
+def test_a_command_with_a_dot_is_one_of_a_group_of_nika_or_of_a_plugin(nika: Nika, install: Install) -> None:
+    install("runs.tally")
+    install("mine", "ours", app="app", text=MODULE.replace("number = 3", GROUP))
+    install("mine.more", "theirs")
+    assert "tally" not in nika("--help").out
+    assert "  tally " in nika("runs", "--help").out
+    assert nika("runs", "tally").out == "done \\x1b[31m\n"
+    assert "own" in nika("mine", "own").err
+    assert nika("mine", "more", "--times", "1").out == "done \\x1b[31m\n"
+    assert "Usage: nika mine more " in nika("mine", "more", "--help").out
+    assert nika("runs.tally").code == 2
+    assert "No such command 'count'" in nika("runs", "count").err
+
+
+def test_no_plugin_takes_a_word_of_a_group_that_has_it(nika: Nika, install: Install) -> None:
+    install("runs.list", text="raise SystemExit('imported')")
+    assert nika("runs", "list").code == 0
 
 
 def test_it_is_called_with_a_context_whose_terminal_shows_control_characters(nika: Nika, install: Install) -> None:

@@ -103,8 +103,9 @@ def commands() -> dict[str, set[str]]:
     for word in group.list_commands(context):  # type: ignore[attr-defined]  # a group
         command = group.get_command(context, word)  # type: ignore[attr-defined]  # a group
         found[word] = options(command)
-        for sub, inside in getattr(command, "commands", {}).items():
-            found[f"{word} {sub}"] = options(inside)
+        subs = command.list_commands(context) if hasattr(command, "list_commands") else ()
+        for sub in subs:  # those of plugins, too
+            found[f"{word} {sub}"] = options(command.get_command(context, sub))
     return found
 
 

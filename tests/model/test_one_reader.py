@@ -17,6 +17,7 @@ EXCEPTIONS = {
     "nika_core/journal/patience.py": "connects SQLite to what the store and the rate store have checked",
     "nika_core/journal/store.py": "connects SQLite to files that the reader has checked",
     "nika_core/app/own_runs.py": "makes the user's key",
+    "nika_core/app/backend/run_index.py": "appends to its own file, which the reader reads",
     "nika_core/app/rate_store.py": "makes and connects its own database",
     "nika_core/registry/installed_files.py": "reads what installers wrote about installed distributions",
     "nika_core/testing/own_time.py": "reads the system's figures of its scheduler",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from nika_core.model.text import seconds_since_epoch
+
 from .conftest import LiveRun, Project
 
 Live = Callable[..., LiveRun]
@@ -134,7 +136,7 @@ def test_a_signal_in_time_counts_although_the_run_goes_on_only_after_the_deadlin
     shown = project.nika("runs", "show", "last", "--format", "json").tasks["ask"]
     (project.folder / "site").mkdir()
     (project.folder / "site" / "sitecustomize.py").write_text(
-        f"import time\nreal = time.time\nlate = {shown['waitingSince']} + 3600 - real()\n"
+        f"import time\nreal = time.time\nlate = {seconds_since_epoch(shown['waitingSince'])} + 3600 - real()\n"
         "time.time = lambda: real() + late\n"
     )
     project.environ["PYTHONPATH"] += f":{project.folder / 'site'}"

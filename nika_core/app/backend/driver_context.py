@@ -50,7 +50,9 @@ class _DriverClock:
         return self._now()
 
     async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
+        raise RuntimeError(
+            f"nothing can wait {seconds:g} s where a run is driven: only a worker, or a timer of the run"
+        )
 
 
 class DriverContext:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version as nika_version
 from pathlib import Path
 
+from nika_core.app.backend.definition import FORM
 from nika_core.app.backend.opening import open_definition, require_same_plugin
 from nika_core.app.backend.run_driver import CoreDriver
 from nika_core.app.backend.task_runner import RunRunner
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.workspace import Workspace
+from nika_core.engine.core.hashing import digest
 from nika_core.model.json import JsonObject
 from nika_core.model.user_folders import user_folder
 from nika_core.registry import Kind
 
+_DECIDE = (Kind.KEYWORD, Kind.TEMPLATE_SOURCE)
 _KEPT = 64  # runs that stay prepared
 
 
@@ -45,6 +49,12 @@ class Kernel:
     def runner(self, definition: JsonObject) -> RunRunner:
         """Return what does the work of a run here. Raise NikaError."""
         return RunRunner(self._open(definition, self._workspace.environ, driven=False), definition)
+
+    def version(self) -> str:
+        """Return Nika's version, and a digest of those of the plugins that drive runs."""
+        usable = self._workspace.registry.usable()
+        plugins = sorted({f"{each.distribution} {each.version}" for each in usable if each.kind in _DECIDE})
+        return f"{nika_version('nika-core')}-{digest([FORM, *plugins])[:12]}"
 
     def keywords(self) -> Sequence[str]:
         """Return the keywords that can be loaded here."""

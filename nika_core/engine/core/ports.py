@@ -64,6 +64,8 @@ class CallScope:
             known of it). A caller that never calls it has the usage of its reply (or of its TaskError) counted.
         call_cache: where paid replies are kept.
         notice: tell the user something; recorded.
+        on_breaker: takes the model, the provider, and from which state to which the model's circuit breaker has
+            changed; None: nobody asks.
         barrier: waits until everything that was recorded (and put into the call cache) is durable.
         signals: what the task was given by what it waited for, by key.
         budgets: those of the workflows that the task is inside of.
@@ -88,6 +90,7 @@ class CallScope:
     budgets: tuple[InnerBudget, ...] = ()
     heartbeat: Callable[[], None] | None = None
     on_wait: Callable[[str], None] | None = None
+    on_breaker: Callable[[str, str, str, str], None] | None = None
     account: str = field(init=False)
 
     def __post_init__(self) -> None:

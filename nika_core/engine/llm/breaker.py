@@ -54,6 +54,7 @@ class Breaker:
     def __init__(self, name: str, clock: Clock, settings: BreakerSettings | None = None) -> None:
         self.name = name
         self.state = BreakerState.CLOSED
+        self._told = BreakerState.CLOSED
         self._settings = settings or BreakerSettings()
         self._clock = clock
         self._failures = 0
@@ -62,6 +63,11 @@ class Breaker:
         self._generation = 0  # results of calls from before the last change of state no longer count
         self._probing = False
         self._waiters: deque[asyncio.Future[None]] = deque()
+
+    def change(self) -> tuple[BreakerState, BreakerState] | None:
+        """Return from which state to which it has changed since this was asked last; None: it has not."""
+        before, self._told = self._told, self.state
+        return None if before is self.state else (before, self.state)
 
     async def enter(self) -> Permit:
         """Wait for leave to call. Raises TaskError (category circuitOpen) when the provider is taken to be down."""

@@ -247,6 +247,7 @@ class ResilientCaller:
             output = request.max_tokens or 0
             await self._rate_waits.acquire(in_flight, output, call)
             permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
+            self._tell_breaker(call, in_flight)
         except BaseException:
             in_flight.reservation.release()
             raise
@@ -278,11 +279,13 @@ class ResilientCaller:
                 )
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
+            self._tell_breaker(call, in_flight)
             note_call(call, in_flight, usage)
             call.on_usage(usage)
             self._tell_others(in_flight, error)
             raise
         permit.succeeded()
+        self._tell_breaker(call, in_flight)
         if isinstance(finished.rates, RateState):
             self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
         self._tell_others(in_flight, finished)
@@ -368,6 +371,12 @@ class ResilientCaller:
         model = finished.model or in_flight.info.name
         parts = reply_parts(text, finished, in_flight.connection.provider.name)
         return ModelReply(parts, finished.stop_reason, usage, model)
+
+    def _tell_breaker(self, call: CallScope, in_flight: InFlightCall) -> None:
+        name = in_flight.info.name
+        changed = self._connections.breaker(in_flight.connection, name).change()
+        if changed is not None and call.on_breaker is not None:
+            call.on_breaker(name, in_flight.connection.provider.name, *changed)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:

@@ -341,6 +341,10 @@ class TaskContext:
         if shown:
             reporter.show_text(self.task_id, shown)
 
+    def _tell_breaker(self, model: str, provider: str, before: str, state: str) -> None:
+        data = {"model": model, "provider": provider, "before": before, "state": state}
+        self._services.reporter.emit(EventKind.BREAKER_CHANGED, self.task_id, data)
+
     def _scope(self, on_usage: Callable[[Usage], None]) -> CallScope:
         def on_wait(cause: str) -> None:
             if cause:
@@ -365,4 +369,5 @@ class TaskContext:
             budgets=self.task_call.budgets,
             heartbeat=self._beat,
             on_wait=on_wait,
+            on_breaker=self._tell_breaker,
         )

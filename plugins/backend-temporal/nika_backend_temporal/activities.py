@@ -95,9 +95,9 @@ class Works:
         return dict(end.report)
 
     async def _beat(self, kept: list[Json]) -> None:
-        while True:
-            activity.heartbeat(self._small(kept[0]))
+        while True:  # most tasks of a long list have ended before the first one, which the server need not hear then
             await asyncio.sleep(_BEAT)
+            activity.heartbeat(self._small(kept[0]))
 
     async def _sent(self, token: bytes, kept: list[Json]) -> None:
         """Return when the server has the state. Raise RuntimeError if it has given the work to another worker."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import PinnedVersioningOverride, WorkerDeploymentVersion, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -30,6 +33,8 @@ from nika_core.plugin import (
     codes,
 )
 
+_REGISTERED: Final = 15.0  # seconds that the server has to know the first worker of a version
+_RECENT: Final = 75  # seconds since a worker has asked for work; it asks again within 60
 _LOOK: Final = 0.3  # seconds between two looks at a run
 _ANSWER: Final = 3.0  # seconds that a worker has to say how a run stands
 _STATUS: Final = {
@@ -76,22 +81,70 @@ class TemporalBackend:
                 code=codes.SIZE_LIMIT,
                 hint="--shared DIR, for the submission and for each worker",
             )
+        pinned = PinnedVersioningOverride(WorkerDeploymentVersion(names.DEPLOYMENT, await self._version()))
+        end = time.monotonic() + _REGISTERED
         async with errors_of(self._address):
-            try:
-                await client.start_workflow(
-                    names.WORKFLOW,
-                    start,
-                    id=submission.run_id,
-                    task_queue=names.RUNS,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    memo={"workflow": submission.workflow},
-                )
-            except WorkflowAlreadyStartedError:
-                raise UsageError(f"there is a run {submission.run_id} already") from None
+            while True:
+                try:
+                    await client.start_workflow(
+                        names.WORKFLOW,
+                        start,
+                        id=submission.run_id,
+                        task_queue=names.RUNS,
+                        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                        memo={"workflow": submission.workflow},
+                        versioning_override=pinned,
+                    )
+                except WorkflowAlreadyStartedError:
+                    raise UsageError(f"there is a run {submission.run_id} already") from None
+                except RPCError as error:  # the server takes a moment to know the first worker of a version
+                    if "is not present in task queue" not in error.message or time.monotonic() > end:
+                        raise
+                    await asyncio.sleep(_LOOK)
+                else:
+                    return
+
+    async def _version(self) -> str:
+        """Return the version that drives a new run: that of this machine, or one with the same version of Nika."""
+        own, there = self._setup.kernel.version(), await self.versions()
+        if own in there:
+            return own
+        like = [each for each in there if each.partition("-")[0] == own.partition("-")[0]]
+        if not like:
+            raise UsageError(
+                f"no worker has the version of this machine, {own}; there are: {', '.join(there) or 'none'}",
+                code=codes.USAGE,
+                hint="install the same version of Nika on all machines",
+            )
+        if self._setup.notice is not None:
+            self._setup.notice(
+                f"the workers have other plugins than this machine ({own}): the run is driven by those with {like[0]}"
+            )
+        return like[0]
+
+    async def versions(self) -> Mapping[str, int]:
+        """Return how many workers there are of each version."""
+        client = await self._connected()
+        found: Counter[str] = Counter()
+        for poller in await self._pollers_of(client, "", TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW):
+            if poller.last_access_time.ToSeconds() > time.time() - _RECENT:
+                found[poller.deployment_options.build_id] += 1
+        return dict(found.most_common())
 
     async def events(self, run_id: str, since: int = 0) -> AsyncIterator[RunUpdate]:
         """Follow a run."""
         handle = await self._handle(run_id)
+        over = asyncio.ensure_future(handle.result())  # the server says it at once, which no look could
+        try:
+            async for update in self._updates(handle, run_id, since, over):
+                yield update
+        finally:
+            over.cancel()
+            await asyncio.gather(over, return_exceptions=True)
+
+    async def _updates(
+        self, handle: WorkflowHandle[Any, Any], run_id: str, since: int, over: asyncio.Future[Any]
+    ) -> AsyncIterator[RunUpdate]:
         told = ""
         while True:
             description = await self._describe(handle, run_id)
@@ -114,7 +167,10 @@ class TemporalBackend:
             )
             if ended:
                 return
-            await asyncio.sleep(_LOOK)
+            if over.done():
+                await asyncio.sleep(_LOOK)  # the server was away for a moment, or says it before it shows it
+            else:
+                await asyncio.wait([over], timeout=_LOOK)
 
     async def signal(self, run_id: str, signal: JsonObject) -> None:
         """Hand a signal to a run."""
@@ -177,7 +233,9 @@ class TemporalBackend:
         client = await self._connected()
 
         async def seen() -> bool:
-            return not await self._without_workers(client, options.keywords, client.identity)
+            pollers = await self._pollers_of(client, "", TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
+            drives = client.identity in {poller.identity for poller in pollers}
+            return drives and not await self._without_workers(client, options.keywords, client.identity)
 
         await serve(client, self._setup.kernel, options, shared=self._setup.shared is not None, seen=seen)
 
@@ -223,9 +281,19 @@ class TemporalBackend:
             if history_only:
                 return nothing, ""
             why = error.message if isinstance(error, RPCError) else "no worker answers"
-            return nothing, f"how the run stands is not known: {why}"
+            return nothing, f"how the run stands is not known: {why}{await self._kept_by(handle)}"
         except Exception as error:  # the workflow itself cannot be driven by the worker that was asked
             return nothing, f"how the run stands is not known: {error}"
+
+    async def _kept_by(self, handle: WorkflowHandle[Any, Any]) -> str:
+        """Return which workers can say how a run stands, as the end of a sentence."""
+        with suppress(RPCError, UsageError):
+            about = (await handle.describe()).raw_description.workflow_execution_info.versioning_info
+            version = about.versioning_override.pinned.version.build_id or about.deployment_version.build_id
+            others = sorted(set(await self.versions()) - {version})
+            there = f", and there are some of {' and '.join(others)}" if others else ""
+            return f" (it stays with workers of version {version}, with which it began{there})" if version else ""
+        return ""
 
     async def _result(self, handle: WorkflowHandle[Any, Any]) -> JsonObject:
         try:
@@ -244,14 +312,18 @@ class TemporalBackend:
         return [word for word, count in zip(asked, counts, strict=True) if not count]
 
     async def _pollers(self, client: Client, word: str, identity: str | None = None) -> int:
+        pollers = await self._pollers_of(client, word, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+        return len({poller.identity for poller in pollers if identity in (None, poller.identity)})
+
+    async def _pollers_of(self, client: Client, word: str, kind: TaskQueueType.ValueType) -> Sequence[Any]:
         request = DescribeTaskQueueRequest(
             namespace=self._address.namespace,
             task_queue=TaskQueue(name=names.queue_of(word)),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            task_queue_type=kind,
         )
         async with errors_of(self._address):
             answer = await client.workflow_service.describe_task_queue(request)
-        return len({poller.identity for poller in answer.pollers if identity in (None, poller.identity)})
+        return list(answer.pollers)
 
 
 def _no_such_run(run_id: str, address: Address) -> UsageError:

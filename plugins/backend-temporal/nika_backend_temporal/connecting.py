@@ -44,11 +44,15 @@ class _InOrder(CompositePayloadConverter):
         super().__init__(*(_JsonInOrder() if type(each) is JSONPlainPayloadConverter else each for each in kept))
 
 
+def converter(codec: LargePayloads) -> DataConverter:
+    """Return what makes payloads of values, and back."""
+    return DataConverter(payload_converter_class=_InOrder, payload_codec=codec)
+
+
 async def connect(address: Address, codec: LargePayloads) -> Client:
     """Return a client. Raise UsageError if the server cannot be reached, or has no such namespace."""
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
-    converter = DataConverter(payload_converter_class=_InOrder, payload_codec=codec)
     try:
         async with asyncio.timeout(_SECONDS):
             client = await Client.connect(
@@ -56,7 +60,7 @@ async def connect(address: Address, codec: LargePayloads) -> Client:
                 namespace=address.namespace,
                 tls=address.tls,
                 api_key=address.api_key,
-                data_converter=converter,
+                data_converter=converter(codec),
                 runtime=Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=_LOGGED))),
             )
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=address.namespace))

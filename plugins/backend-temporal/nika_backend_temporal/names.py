@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+DEPLOYMENT: Final = "nika"  # of the workers that drive runs; their version is the build
 WORKFLOW: Final = "nika-run"
 WORK: Final = "nika-work"
 HOME: Final = "nika-home"

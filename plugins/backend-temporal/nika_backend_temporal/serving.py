@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from nika_backend_temporal import names
 from nika_backend_temporal.activities import Works
@@ -50,9 +51,10 @@ async def serve(
     try:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(_worker(client, works, own_queue, _AT_HOME))
+            version = kernel.version()
             for keyword in ("", *options.keywords):
                 queue = names.queue_of(keyword)
-                await stack.enter_async_context(_worker(client, works, queue, options.concurrency))
+                await stack.enter_async_context(_worker(client, works, queue, options.concurrency, version))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SEEN):
                     while not await seen():  # noqa: ASYNC110  # the server is asked, and tells nobody
@@ -65,11 +67,18 @@ async def serve(
         loop.stop()
 
 
-def _worker(client: Client, works: Works, queue: str, concurrency: int) -> Worker:
+def _worker(client: Client, works: Works, queue: str, concurrency: int, version: str = "") -> Worker:
+    drives = queue == names.RUNS
+    pinned = WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(names.DEPLOYMENT, version),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
     return Worker(
         client,
         task_queue=queue,
-        workflows=[NikaRun] if queue == names.RUNS else [],
+        workflows=[NikaRun] if drives else [],
+        deployment_config=pinned if drives else None,  # whoever does a task checks the versions of its plugin itself
         activities=[works.work, works.home],
         # What drives a run is deterministic by itself, and a sandbox hides the installed plugins from it.
         workflow_runner=UnsandboxedWorkflowRunner(),

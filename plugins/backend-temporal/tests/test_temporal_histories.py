@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import importlib.metadata
 import json
 import os
 from collections.abc import AsyncIterator
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from nika_backend_temporal import names, workflow
 from nika_backend_temporal.address import Address
-from nika_backend_temporal.connecting import connect
+from nika_backend_temporal.connecting import connect, converter
 from nika_backend_temporal.kernels import use_kernel
 from nika_backend_temporal.large_payloads import LargePayloads
 from temporalio.api.enums.v1 import EventType
@@ -22,10 +24,11 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import nika_core as nika
 from nika_core.app.backend.kernel import Kernel
-from nika_core.plugin import WorkerOptions
-from nika_core.testing import backend_checks
+from nika_core.app.backend.run_driver import CoreDriver
+from nika_core.plugin import SetTimer, WorkerOptions
 from nika_core.testing.backend_checks import BackendRuns
 
+RECORDED = sorted(Path(__file__).with_name("histories").glob("*.json"))  # record_histories.py makes them
 pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
 
 
@@ -66,18 +69,41 @@ async def submitted(backend: Any, prepared: nika.PreparedRun) -> Any:
     raise AssertionError
 
 
-async def test_a_recorded_history_leads_to_the_same_decisions(own_server: Any, folder: Path) -> None:
-    runs = BackendRuns(own_server.url, folder)
-    async with worker_here(own_server.url, folder) as backend:
-        run_id, result = await run(backend, runs, backend_checks.EVERYTHING)
-    history = await (await handle_of(own_server.url, run_id)).fetch_history()
+async def replayed(history: WorkflowHistory, folder: Path) -> Exception | None:
+    """Return what keeps a worker that knows nothing of a run from going on with it, if anything does."""
+    use_kernel(Kernel(nika.Workspace.open(folder)))
+    replayer = Replayer(
+        workflows=[workflow.NikaRun],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=converter(LargePayloads(None)),
+    )
+    return (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
 
-    use_kernel(Kernel(nika.Workspace.open(folder)))  # a new one, which knows nothing of the run
-    replayer = Replayer(workflows=[workflow.NikaRun], workflow_runner=UnsandboxedWorkflowRunner())
-    replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)
 
-    assert result.succeeded
-    assert replayed.replay_failure is None
+def with_versions_of_today(text: str) -> str:
+    """Return a history as if it had been begun with the plugins of today: which are needed is another rule."""
+    data = json.loads(text)
+    payload = data["events"][0]["workflowExecutionStartedEventAttributes"]["input"]["payloads"][0]
+    start = json.loads(base64.b64decode(payload["data"]))
+    for planned in start["definition"]["plugins"].values():
+        planned[1] = importlib.metadata.version(planned[0])
+    payload["data"] = base64.b64encode(json.dumps(start).encode()).decode()
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=[path.stem for path in RECORDED])
+async def test_a_run_that_was_begun_before_an_update_goes_on_after_it(recorded: Path, folder: Path) -> None:
+    history = WorkflowHistory.from_json("run", with_versions_of_today(recorded.read_text()))
+
+    assert await replayed(history, folder) is None, "see record_histories.py"
+
+
+async def test_a_change_of_what_a_run_does_next_is_noticed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CoreDriver, "_ask", lambda self, call, needs: self._actions.append(SetTimer("x", 1.0)))
+    [recorded] = [path for path in RECORDED if path.stem == "everything"]
+    history = WorkflowHistory.from_json("run", with_versions_of_today(recorded.read_text()))
+
+    assert "Nondeterminism" in repr(await replayed(history, folder))
 
 
 async def test_a_long_history_is_continued_in_a_new_one(

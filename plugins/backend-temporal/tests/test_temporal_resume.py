@@ -104,3 +104,30 @@ def test_a_run_that_has_not_ended_is_not_resumed(server: Any, worker: Any, folde
     assert "has no task 'nobody'" in nobody.stderr
     assert ended.returncode == 130
     assert "has ended: nothing in it waits" in late.stderr
+
+
+def test_a_run_that_was_submitted_from_here_needs_no_address(server: Any, worker: Any, folder: Path) -> None:
+    (folder / "w.nika.yaml").write_text("name: asks\ntasks:\n  - {id: sure, ask: Sure?}\n")
+    asked = nika("run", "--on", server.url, "w.nika.yaml", "--format", "json", folder=folder)
+    run_id = json.loads(asked.stdout)["runId"]
+
+    listed = nika("runs", "list", folder=folder)
+    as_json = json.loads(nika("runs", "list", "--format", "json", folder=folder).stdout)
+    shown = json.loads(nika("runs", "show", "last", "--format", "json", folder=folder).stdout)
+    answered = nika("answer", run_id, "sure", "yes", folder=folder)
+    attached = nika("runs", "attach", run_id, "--format", "json", folder=folder)
+    after = json.loads(nika("runs", "list", "--status", "succeeded", "--format", "json", folder=folder).stdout)
+    resumed = nika("resume", run_id, "--format", "json", folder=folder)
+    elsewhere = folder / "elsewhere"
+    (elsewhere / ".git").mkdir(parents=True)
+
+    assert f"paused on {server.url}" in listed.stdout
+    assert [(run["runId"], run["status"], run["backend"]) for run in as_json["runs"]] == [
+        (run_id, "paused", server.url)
+    ]
+    assert shown["questions"][0]["task"] == "sure"
+    assert answered.returncode == 0, answered.stderr
+    assert attached.returncode == 0, attached.stderr
+    assert [run["runId"] for run in after["runs"]] == [run_id]
+    assert resumed.returncode == 0, resumed.stderr
+    assert nika("runs", "cancel", run_id, folder=elsewhere).returncode == 2

@@ -255,3 +255,35 @@ def test_a_wrong_address_is_a_clear_error(server: Any, folder: Path, url: str, s
     assert refused.returncode == 2
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+OPTIONS = """
+tasks:
+  - {id: sure, ask: Sure?}
+  - {id: one, shell: "sleep 600", timeout: 20m}
+  - {id: two, shell: "exit 3"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--timeout", "1s"), 1, "longer than 1 s"),
+        (("--fail-fast",), 1, "two"),
+        (("--mock", "--answers", "answers.yaml"), 0, ""),
+        (("--no-journal",), 2, "--no-journal"),
+        (("--record", "here"), 2, "--record"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_option_of_run_works_or_is_refused_by_its_name(
+    server: Any, worker: Any, folder: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    (folder / "answers.yaml").write_text("sure: true\n")
+    text = OPTIONS if "--mock" in options else OPTIONS.replace("  - {id: sure, ask: Sure?}\n", "")
+    text = text if "--fail-fast" in options or "--mock" in options else text.replace("exit 3", "true")
+
+    ended = nika("run", "--on", server.url, workflow(folder, text), *options, folder=folder)
+
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stdout + ended.stderr

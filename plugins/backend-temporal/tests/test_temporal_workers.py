@@ -68,7 +68,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-session\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[nika.keywords]\nsession = acme_session\n")
     (about / "RECORD").write_text("acme_session.py,,\n")
-    return {"PYTHONPATH": str(site)}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))}
 
 
 def start(folder: Path, environ: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
@@ -142,4 +142,34 @@ def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
     events = [json.loads(line) for line in attach.communicate(timeout=60)[0].splitlines()]
 
     assert told.read_text().count("question.opened") == 1
-    assert [event["type"] for event in events].count("question.notified") == 1
+    assert [event["event"] for event in events].count("question.notified") == 1
+
+
+def test_a_run_stays_with_workers_of_its_version_and_says_so_if_there_is_none(
+    own_server: Any, workers: Any, folder: Path, environ: dict[str, str]
+) -> None:
+    (folder / "w.nika.yaml").write_text("tasks:\n  - {id: sure, ask: Sure?}\n")
+    worker = workers.start()
+    run = start(folder, {}, "run", "--on", own_server.url, "w.nika.yaml", "--format", "json")
+    run_id = json.loads(run.communicate(timeout=60)[0])["runId"]
+    check = start(folder, {}, "worker", "check", "--on", own_server.url, "--format", "json")
+    version = json.loads(check.communicate(timeout=60)[0])["version"]
+
+    assert worker.terminate() == 0
+    other = workers.start(environ=environ)  # it has another plugin
+    check = start(folder, environ, "worker", "check", "--on", own_server.url, "--format", "json")
+    there = json.loads(check.communicate(timeout=60)[0])
+    held_up = start(folder, {}, "runs", "show", run_id, "--on", own_server.url).communicate(timeout=60)[1]
+    workers.start()
+    answer = start(folder, {}, "answer", run_id, "sure", "yes", "--on", own_server.url)
+    answered = answer.communicate(timeout=60)[1]
+    attach = start(folder, {}, "runs", "attach", run_id, "--on", own_server.url)
+    attach.communicate(timeout=60)
+
+    assert there["version"] != version
+    assert there["version"] in {each["version"] for each in there["versions"]}
+    assert f"it stays with workers of version {version}" in held_up
+    assert f"there are some of {there['version']}" in held_up
+    assert "is answered" in answered
+    assert attach.returncode == 0
+    assert other.popen.poll() is None

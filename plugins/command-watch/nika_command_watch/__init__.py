@@ -1,0 +1,1 @@
+"""`nika runs watch`: follows runs in the terminal."""
