@@ -146,7 +146,7 @@ class ChatReply(Reply):
         self.used(vendor.get("usage") if isinstance(vendor, Mapping) else None)
         choices = event.get(self._choices)
         text = ""
-        for choice in choices if isinstance(choices, list) else ():
+        for choice in choices if isinstance(choices, list) else [choices] if isinstance(choices, Mapping) else ():
             if isinstance(choice, Mapping) and choice.get("index") in (None, 0, "0"):
                 self.used(choice.get("usage"))
                 text += self._choice(choice)

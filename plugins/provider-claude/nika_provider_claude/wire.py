@@ -227,8 +227,10 @@ class ClaudeReply(Reply):
             case "content_block_delta":
                 return self._continue(event.get("index"), _object_in(event, "delta"))
             case "message_delta":
-                self.ended(_object_in(event, "delta").get("stop_reason"))
+                self.ended(_object_in(event, "delta").get("stop_reason") or event.get("stop_reason"))
                 self.used(event.get("usage"))
+            case "message_stop":  # some gateways say only here how the reply has ended
+                self.ended(event.get("stop_reason") or _object_in(event, "message").get("stop_reason"))
         return ""
 
     def _whole(self, message: Mapping[str, Any]) -> str:
