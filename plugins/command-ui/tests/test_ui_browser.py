@@ -39,6 +39,7 @@ class Watched:
 
     def __init__(self, page: Page) -> None:
         page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         self.page = page
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -217,6 +218,18 @@ def test_a_run_of_many_items_opens_at_once_and_scrolls(watched: Watched, serve: 
     page.get_by_role("button", name="Show 100 more of 2,000").click()
     expect(page.get_by_role("button", name="each[199]")).to_be_visible()
     assert page.locator("tr").count() < 220
+
+
+def test_a_place_that_is_asked_for_while_another_is_loaded_is_the_one_that_is_shown(
+    watched: Watched, served: Served
+) -> None:
+    page = watched.open(served)
+    for _ in range(20):
+        page.evaluate(
+            "for (const place of ['#/', '#/run/last', '#/questions', '#/run/last/cost']) location.hash = place"
+        )
+    expect(page.get_by_role("tab", name="Cost")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Tokens by task")).to_be_visible()
 
 
 def test_a_page_says_that_its_run_or_its_server_is_gone(watched: Watched, serve: Any, tmp_path: Path) -> None:

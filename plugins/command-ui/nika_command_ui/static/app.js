@@ -7,10 +7,12 @@ const status = document.getElementById("state");
 const pages = { "": "./runs.js", run: "./run.js", compare: "./compare.js", questions: "./questions.js" };
 const links = [["#/", "Runs"], ["#/questions", "Questions"]];
 let page = null;
+let turn = 0; // of the places that were asked for: what is loaded for an earlier one is not shown any more
 
 document.getElementById("nav").append(...links.map(([href, title]) => el("a", { href }, title)));
 
 async function show() {
+  const mine = ++turn;
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   for (const link of document.querySelectorAll("#nav a")) {
     const here = link.getAttribute("href") === location.hash || (!location.hash && link.getAttribute("href") === "#/");
@@ -20,23 +22,29 @@ async function show() {
   try {
     const found = pages[name] ?? pages[""];
     if (page?.path !== found || page.key !== rest[0]) {
-      page = { path: found, key: rest[0], show: (await import(found)).open(main, rest) };
+      const { open } = await import(found);
+      if (mine !== turn) return;
+      page = { path: found, key: rest[0], show: open(main, rest) };
       main.focus({ preventScroll: true });
     }
     await page.show(rest);
   } catch (error) {
-    page = null;
-    main.replaceChildren(problem(error));
+    if (mine === turn) fail(error);
   }
+}
+
+function fail(error) {
+  page = null;
+  main.replaceChildren(problem(error));
 }
 
 addEventListener("hashchange", show);
 watch(async () => {
+  const mine = turn;
   try {
     await page?.show(null);
   } catch (error) {
-    main.replaceChildren(problem(error));
-    page = null;
+    if (mine === turn) fail(error);
   }
 }, (text) => status.replaceChildren(text));
 show();

@@ -23,8 +23,11 @@ export function duration(ms) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-export function time(seconds) {
-  const date = new Date(seconds * 1000);
+// A moment is a text in ISO 8601, as in results, or seconds since 1970, as in events.
+const moment = (at) => new Date(typeof at === "string" ? at : at * 1000);
+
+export function time(at) {
+  const date = moment(at);
   const shown = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
   return el("time", { datetime: date.toISOString() }, shown);
 }
@@ -37,5 +40,5 @@ export function state(name) {
 export function took(row) {
   if (row.durationMs !== null && row.durationMs !== undefined) return row.durationMs;
   if (!row.startedAt) return null;
-  return ((row.endedAt ?? Date.now() / 1000) - row.startedAt) * 1000;
+  return (row.endedAt ? moment(row.endedAt) : new Date()) - moment(row.startedAt);
 }

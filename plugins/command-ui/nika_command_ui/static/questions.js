@@ -28,7 +28,7 @@ function question(asked, named) {
   words.append(
     el("h3", {}, "Question of ", named ? el("a", { href: `#/run/${asked.runId}` }, text(asked.workflow)) : "", named ? " › " : "", text(asked.task)),
     el("pre", { tabindex: 0, "aria-label": "What is asked" }, plain(asked.message)),
-    el("p", { class: "quiet" }, "since ", time(Date.parse(asked.since) / 1000)),
+    el("p", { class: "quiet" }, "since ", time(asked.since)),
     ...fields.map((each) => each.label));
   const send = async (answer) => {
     try {

@@ -22,6 +22,7 @@ export function open(main, [id]) {
   const panel = el("aside", { "aria-label": "Task" });
   const columns = el("div", { class: "columns" }, body, panel);
   const tabs = el("div", { class: "tools", role: "tablist", "aria-label": "Views of the run" });
+  const tabOf = {};
   let view = null;
   let drawn = null;
   let run = null;
@@ -31,14 +32,14 @@ export function open(main, [id]) {
   body.id = "view";
 
   for (const [name, title] of Object.entries(VIEWS)) {
-    const tab = el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "view" }, title);
+    const tab = (tabOf[name] = el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "view" }, title));
     tab.addEventListener("click", () => (location.hash = `#/run/${id}/${name}`));
     tab.addEventListener("keydown", (event) => {
       const names = Object.keys(VIEWS);
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (step) {
         const next = names[(names.indexOf(name) + step + names.length) % names.length];
-        document.getElementById(`tab-${next}`).focus();
+        tabOf[next].focus();
         location.hash = `#/run/${id}/${next}`;
       }
     });
@@ -55,8 +56,7 @@ export function open(main, [id]) {
 
   async function draw(name) {
     view = VIEWS[name] ? name : "list";
-    for (const [each] of Object.entries(VIEWS)) {
-      const tab = document.getElementById(`tab-${each}`);
+    for (const [each, tab] of Object.entries(tabOf)) {
       tab.setAttribute("aria-selected", String(each === view));
       tab.tabIndex = each === view ? 0 : -1;
     }
