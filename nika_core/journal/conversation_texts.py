@@ -34,7 +34,7 @@ class ConversationTexts:
             content, parts = value.get("content"), value.get("parts")
             if isinstance(content, str) and len(content) > _SHORT:
                 self._remember(_digest(content), (key, call))
-            elif isinstance(parts, list) and len(text := encode(parts)) > _SHORT:
+            elif isinstance(parts, list) and len(text := encode(_told(parts))) > _SHORT:
                 self._remember(_digest(text), (key, call))
 
     def taken_out(self, event: Event) -> tuple[Event, list[MemoEntry]]:
@@ -80,6 +80,11 @@ class ConversationTexts:
         if len(self._names) >= _MOST:
             self._names.clear()
         self._names.setdefault(digest, name)
+
+
+def _told(parts: list[Any]) -> list[Any]:
+    """Return the parts of a reply that events tell of: all but a provider's own reasoning."""
+    return [part for part in parts if not (isinstance(part, dict) and part.get("type") == "reasoning")]
 
 
 def _digest(text: str) -> bytes:

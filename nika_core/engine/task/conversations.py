@@ -59,12 +59,15 @@ class Conversations:
         return call
 
     def answered(self, call: int, reply: ModelReply, seconds: float, more: JsonObject | None = None) -> None:
-        """Tell of the reply to a request, `seconds` after it. `more` is added to the event's data."""
+        """Tell of the reply to a request, `seconds` after it, without a provider's own reasoning.
+
+        `more` is added to the event's data.
+        """
         for place, told in enumerate(self._told):
             if told.call == call:
                 messages = (*told.messages, Message(Role.ASSISTANT, reply.parts))
                 self._told[place] = _Told(call, told.system, messages)
-        parts = [part_json(part) for part in reply.parts]
+        parts = [part_json(part) for part in reply.parts if not isinstance(part, ReasoningPart)]
         data = {**model_called(reply, seconds), "call": call, "reply": parts, **(more or {})}
         self._reporter.emit(EventKind.MODEL_CALLED, self._task, data)
 
