@@ -18,7 +18,7 @@ def watch(
         typer.Argument(metavar="[RUN]", help="A run's id, a unique beginning of it, or `last`; without: all."),
     ] = None,
 ) -> None:
-    """Follow runs of this project in the terminal; `?` shows the keys."""
+    """Follow runs of this project in the terminal; the last line shows the keys."""
     given: CommandContext = context.obj
     folder = given.workspace.project_folder
     followed = None if run is None else nika.runs.follow(run, folder=folder)
