@@ -6,10 +6,18 @@ const main = document.getElementById("main");
 const status = document.getElementById("state");
 const pages = { "": "./runs.js", run: "./run.js", compare: "./compare.js", questions: "./questions.js" };
 const links = [["#/", "Runs"], ["#/questions", "Questions"]];
+let pressed = false; // a click on what is drawn anew before it ends would be lost
 let page = null;
 let turn = 0; // of the places that were asked for: what is loaded for an earlier one is not shown any more
 
 document.getElementById("nav").append(...links.map(([href, title]) => el("a", { href }, title)));
+
+addEventListener("pointerdown", () => (pressed = true), true);
+for (const name of ["pointerup", "pointercancel", "blur"]) addEventListener(name, () => (pressed = false), true);
+
+async function released() {
+  while (pressed) await new Promise((done) => setTimeout(done, 50));
+}
 
 async function show() {
   const mine = ++turn;
@@ -40,6 +48,7 @@ function fail(error) {
 
 addEventListener("hashchange", show);
 watch(async () => {
+  await released();
   const mine = turn;
   try {
     await page?.show(null);

@@ -27,6 +27,7 @@ export function open(main, [id]) {
   let drawn = null;
   let run = null;
   let task = "";
+  let shown = "";
   main.replaceChildren(head, asked, tabs, columns);
   body.setAttribute("role", "tabpanel");
   body.id = "view";
@@ -92,7 +93,11 @@ export function open(main, [id]) {
   }
 
   return async (rest) => {
-    run = await get(`runs/${id}`);
+    const found = await get(`runs/${id}`);
+    const now = JSON.stringify(found);
+    if (!rest && now === shown) return; // nothing is drawn anew under the hand of somebody who clicks
+    run = found;
+    shown = now;
     figures();
     await questions(asked, id);
     await draw(rest ? rest[1] : view);
