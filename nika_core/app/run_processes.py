@@ -35,11 +35,9 @@ async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> str:
     """
     own = sys.modules.get(_OWN)
     owner = own.owner_of(run_id) if own else None
-    if of_a_killed_nika or (owner and owner.left_something()):
-        importlib.import_module(_PROCESSES)
-    processes = sys.modules.get(_PROCESSES)
-    if processes is None:
+    if not (of_a_killed_nika or _PROCESSES in sys.modules or (owner and owner.left_something())):
         return ""
+    processes = importlib.import_module(_PROCESSES)  # a thread may still be importing it: this waits for that
     await processes.sweep(run_id)
     reason = processes.why_unguarded(run_id) or (owner.why_unwatched() if owner else "")
     return f"{_UNGUARDED}: {reason}" if reason else ""

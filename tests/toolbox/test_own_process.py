@@ -129,6 +129,19 @@ def test_a_start_that_nobody_was_told_of_is_noticed() -> None:
     assert _gone(int(pid))
 
 
+def test_a_helper_that_a_thread_is_still_importing_has_started_no_process() -> None:
+    body = """
+        import types
+        own_process("run")
+        from nika_core.toolbox.process import own_process as own
+        for name in ("guardian_client", "forker"):
+            module = f"nika_core.toolbox.process.{name}"
+            sys.modules[module] = types.ModuleType(module)
+        print(sorted(own._owner.helpers()))
+    """
+    assert _run(body) == ["[]"]
+
+
 @pytest.mark.parametrize("start", ["stay()", "os.system('setsid sleep 600 >/dev/null & echo $!')"])
 def test_a_process_ends_if_nika_is_killed_right_after_its_start(start: str) -> None:
     with _start(f"own_process('run'); {start}; os.kill(os.getpid(), signal.SIGKILL)") as process:

@@ -187,9 +187,10 @@ class Owner:
     def helpers(self) -> set[int]:
         """Return the numbers of Nika's own helpers."""
         self._listen()
-        client = sys.modules.get("nika_core.toolbox.process.guardian_client")
-        forker = sys.modules.get("nika_core.toolbox.process.forker")
-        own: set[int] = client.guardian_pids() if client else {forker.forker_pid()} if forker else set()
+        # Another thread may be importing them: what a module does not have yet, it has not started yet.
+        guardians = getattr(sys.modules.get("nika_core.toolbox.process.guardian_client"), "guardian_pids", None)
+        forker = getattr(sys.modules.get("nika_core.toolbox.process.forker"), "forker_pid", None)
+        own: set[int] = guardians() if guardians else {forker()} if forker else set()
         return (own | {self._watch_pid}) - {0}  # of some, the number is not known yet
 
     def _children(self) -> set[int]:

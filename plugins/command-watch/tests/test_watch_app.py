@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from nika_command_watch.app import AnswerScreen, RunScreen, RunsScreen, TaskScreen
@@ -16,7 +17,7 @@ import nika_core as nika
 
 from .conftest import Project, line, opened, recorded, rows, until
 
-NIKA = "/tmp/nk"
+NIKA = str(Path(sys.executable).with_name("nika"))
 WORKFLOW = """\
 name: several
 agent: {provider: mock, model: echo}
