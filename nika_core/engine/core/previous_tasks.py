@@ -85,6 +85,8 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
             ends[identity] = data
             # What a value stood in for had failed.
             state = "failed" if "error" in data else _ENDS[event.kind]
+            if "cachedFrom" in event.data:  # it has not started: this says what it is
+                before = _started(event.data, before)
             nodes[identity] = _ended(state, data, before)
     if _succeeded(events):
         nodes = {
