@@ -52,6 +52,7 @@ class PlanOptions(WorkspaceOptions, total=False):
             gave then, nothing is called, and what was not recorded fails.
         errors: how tasks fail, by task, in place of doing them: a message, or `{category: network, message: ...}`.
         outputs: what tasks give, by task, in place of doing them; without `recording` all others play their parts.
+        only: run this task alone, and take the rest, and inputs that are not given, from the workflow's last run.
         no_cache: take no result of another run, and keep none, whatever `cache` says.
         refresh: take no result of another run, but keep those of this one.
     """
@@ -69,6 +70,7 @@ class PlanOptions(WorkspaceOptions, total=False):
     recording: str | Path | Recording | None
     outputs: Mapping[str, Any] | None
     errors: Mapping[str, Any] | None
+    only: str | None
     no_cache: bool
     refresh: bool
 

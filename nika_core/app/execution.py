@@ -310,6 +310,8 @@ class Execution:
             can_pause=self._log is not None,
             previous=self._previous,
             grants=self._grants,
+            only=None if (only := prepared.options.only) is None else only.task,
+            taken={} if only is None else only.taken,
             cache=self._cache,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,

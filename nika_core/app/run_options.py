@@ -10,6 +10,7 @@ from nika_core.model.workflow import Workflow
 from nika_core.values import dataclass, field, replace
 
 if TYPE_CHECKING:
+    from nika_core.app.only_task import OnlyTask
     from nika_core.app.recording.recording import Recording
 
 
@@ -24,6 +25,7 @@ class RunOptions:
         recording: what they gave, in place of asking them; the run is a mocked one.
         errors: how tasks fail, by task, each a message or `{category, message, code}`; goes with `outputs`.
         outputs: what tasks give, by task, in place of doing them; unless the run is recorded, it is a mocked one.
+        only: the one task that is run; the rest is taken from an earlier run.
         no_cache: no result of another run is taken, and none is kept, whatever `cache` says.
         refresh: no result of another run is taken; those of this one are kept.
     """
@@ -41,6 +43,7 @@ class RunOptions:
     recording: Recording | None = None
     outputs: Mapping[str, Any] | None = None
     errors: Mapping[str, Any] | None = None
+    only: OnlyTask | None = None
     no_cache: bool = False
     refresh: bool = False
 

@@ -68,6 +68,10 @@ def run_command(
         Path | None,
         typer.Option("--record", metavar="DIR", help="Keep what tasks and models are given and give, for tests."),
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="TASK", help="Run this task alone; take the rest from the last run."),
+    ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Take no result of an earlier run, and keep none.")
     ] = False,
@@ -105,6 +109,7 @@ def run_command(
                 answers=given_answers,
                 economy=economy,
                 record=record,
+                only=only,
                 no_cache=no_cache,
                 refresh=refresh,
                 elsewhere=url is not None,
@@ -114,6 +119,8 @@ def run_command(
         if url is not None:
             if record is not None:
                 raise UsageError("--record is for runs in this process", hint="leave out --on, or --record")
+            if only is not None:
+                raise UsageError("--only is for runs on this machine", hint="leave out --on, or --only")
             if no_journal:
                 raise UsageError(
                     "--no-journal is for runs on this machine: a backend keeps the history of its runs",
