@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nika_core.app.prepared_run import PreparedRun
-from nika_core.app.workspace import Workspace
 from nika_core.model.events import Event
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.question import OpenQuestion
 from nika_core.model.state import RunResult
-from nika_core.plugin import Submission
 
 if TYPE_CHECKING:
     from nika_core.app.backend.earlier_run import EarlierRun as EarlierRun
     from nika_core.app.backend.run_index import RunIndex
     from nika_core.app.backend.run_index import SubmittedRun as SubmittedRun
+    from nika_core.app.prepared_run import PreparedRun
+    from nika_core.app.workspace import Workspace
+    from nika_core.plugin import Submission
     from nika_core.registry.guarded_backend import GuardedRunBackend
 
 
@@ -38,7 +39,7 @@ def connect(
     """
     from nika_core.app.backend.client import open_backend
 
-    return open_backend(workspace or Workspace.open(), url, shared=shared, notice=notice)
+    return open_backend(_opened(workspace), url, shared=shared, notice=notice)
 
 
 def keywords(*, workspace: Workspace | None = None) -> tuple[str, ...]:
@@ -49,7 +50,7 @@ def keywords(*, workspace: Workspace | None = None) -> tuple[str, ...]:
     """
     from nika_core.app.backend.kernel import Kernel
 
-    return tuple(Kernel(workspace or Workspace.open()).keywords())
+    return tuple(Kernel(_opened(workspace)).keywords())
 
 
 def index(*, workspace: Workspace | None = None, workflow: Path | None = None) -> RunIndex:
@@ -60,8 +61,12 @@ def index(*, workspace: Workspace | None = None, workflow: Path | None = None) -
         workflow: the file of a workflow that lies elsewhere.
     """
     from nika_core.app.backend.run_index import run_index
+    from nika_core.app.found_history import history_of
 
-    return run_index(workspace or Workspace.open(), workflow)
+    if workspace is None and workflow is None:
+        return run_index(os.environ, history_of(None))
+    workspace = _opened(workspace)
+    return run_index(workspace.environ, workspace.journal(workflow))
 
 
 def worker_version(*, workspace: Workspace | None = None) -> str:
@@ -72,7 +77,7 @@ def worker_version(*, workspace: Workspace | None = None) -> str:
     """
     from nika_core.app.backend.kernel import Kernel
 
-    return Kernel(workspace or Workspace.open()).version()
+    return Kernel(_opened(workspace)).version()
 
 
 def submission(prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None) -> Submission:
@@ -122,7 +127,7 @@ def prepared(definition: JsonObject, *, workspace: Workspace | None = None) -> P
     """
     from nika_core.app.backend.kernel import Kernel
 
-    return Kernel(workspace or Workspace.open()).opened(definition)
+    return Kernel(_opened(workspace)).opened(definition)
 
 
 def event(run: str, data: JsonObject) -> Event:
@@ -182,7 +187,7 @@ def answer_to(asked: OpenQuestion, answer: Json, *, workspace: Workspace | None 
     from nika_core.app.backend.client import answer_signal
     from nika_core.app.signalling import sender_here
 
-    return answer_signal(workspace or Workspace.open(), asked, answer, sender_here("nika answer"))
+    return answer_signal(_opened(workspace), asked, answer, sender_here("nika answer"))
 
 
 def signal_to(
@@ -200,4 +205,12 @@ def signal_to(
     from nika_core.app.backend.client import plain_signal
     from nika_core.app.signalling import sender_here
 
-    return plain_signal(workspace or Workspace.open(), task, payload, definition, wait, sender_here())
+    return plain_signal(_opened(workspace), task, payload, definition, wait, sender_here())
+
+
+def _opened(workspace: Workspace | None) -> Workspace:
+    if workspace is not None:
+        return workspace
+    from nika_core.app.workspace import Workspace
+
+    return Workspace.open()

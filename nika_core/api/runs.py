@@ -7,15 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nika_core.app.found_history import history_of
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
 from nika_core.app.results import RecordedRun, SentSignal, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
-from nika_core.journal import Journal, RunSummary
+from nika_core.journal import RunSummary
 from nika_core.model.events import Event
-from nika_core.model.files import is_folder
 from nika_core.model.json import Json
-from nika_core.model.named_files import find_project
 from nika_core.model.question import OpenQuestion
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = Tru
             them a task's JSON has `outputStart` in place of such an output: its first characters as `text`, and their
             number in all as `length`.
     """
-    return recorded_run(_journal(folder), run, large_outputs=large_outputs)
+    return recorded_run(history_of(folder), run, large_outputs=large_outputs)
 
 
 def find(run: str, *, folder: str | Path | None = None) -> str:
@@ -42,7 +41,7 @@ def find(run: str, *, folder: str | Path | None = None) -> str:
     Args:
         run, folder: as for `get`.
     """
-    return _journal(folder).find(run)
+    return history_of(folder).find(run)
 
 
 def events(
@@ -54,7 +53,7 @@ def events(
         run, folder, large_outputs: as for `get`.
         after: only events with a greater `seq`, as for a program that goes on from the last one that it has.
     """
-    recorded = _journal(folder).load(run, large=large_outputs)
+    recorded = history_of(folder).load(run, large=large_outputs)
     return tuple(event for event in recorded.events if event.seq > after)
 
 
@@ -71,7 +70,7 @@ def transcript(run: str, task: str | None = None, *, folder: str | Path | None =
     """
     from nika_core.app.transcripts import conversations
 
-    return conversations(_journal(folder), run, task)
+    return conversations(history_of(folder), run, task)
 
 
 def follow(run: str, *, folder: str | Path | None = None) -> FollowedRun:
@@ -84,7 +83,7 @@ def follow(run: str, *, folder: str | Path | None = None) -> FollowedRun:
     """
     from nika_core.app.following import FollowedRun
 
-    return FollowedRun(_journal(folder), run)
+    return FollowedRun(history_of(folder), run)
 
 
 def remove(run: str, *, folder: str | Path | None = None) -> str:
@@ -150,7 +149,7 @@ def questions(run: str | None = None, *, folder: str | Path | None = None) -> tu
     """
     from nika_core.app.answering import open_questions
 
-    return open_questions(_journal(folder), run)
+    return open_questions(history_of(folder), run)
 
 
 def answer(
@@ -185,7 +184,7 @@ def path(*, folder: str | Path | None = None) -> Path:
     Args:
         folder: as for `get`.
     """
-    return _journal(folder).path
+    return history_of(folder).path
 
 
 def list(  # noqa: A001  # read as `nika.runs.list`
@@ -221,14 +220,7 @@ def list(  # noqa: A001  # read as `nika.runs.list`
             and (newer_than is None or age < newer_than)
         )
 
-    return recorded_runs(_journal(folder), selected, last)
-
-
-def _journal(folder: str | Path | None) -> Journal:
-    start = Path.cwd() if folder is None else Path(folder).absolute()
-    if is_folder(start) and find_project(start) is None:  # what reads a project file takes longer than all else
-        return Journal.open(start)
-    return _workspace(folder).journal()
+    return recorded_runs(history_of(folder), selected, last)
 
 
 def _workspace(folder: str | Path | None) -> Workspace:

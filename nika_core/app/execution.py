@@ -31,6 +31,7 @@ from nika_core.engine.core.messages import PATIENCE_OVER, Signal
 from nika_core.engine.core.ports import InMemoryCallCache
 from nika_core.engine.core.previous_tasks import PreviousTask, previous_tasks
 from nika_core.engine.core.run_plan import RunRequest
+from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.host import Run
@@ -234,9 +235,10 @@ class Execution:
             try:
                 with self._journal.damage_told(run_id):
                     events = self._recorded.events
-                    self._previous, self._grants = previous_tasks(events), granted_in(events)
+                    spent = usage_by_task(events)
+                    self._previous, self._grants = previous_tasks(events, spent), granted_in(events)
                     self._earlier_answers = EarlierAnswers(events)
-                    charge_earlier(self._budget, events, self._recorded.memo)
+                    charge_earlier(self._budget, spent, self._recorded.memo)
                     log.know(events)
             except JournalError:
                 log.release()

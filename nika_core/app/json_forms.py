@@ -14,11 +14,11 @@ from nika_core.model.question import OpenQuestion, open_question_json
 from nika_core.model.state import RunResult, TaskResult
 from nika_core.model.text import iso_time
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.plugin import Explanation
 
 if TYPE_CHECKING:
     from nika_core.document import LoadedWorkflow
     from nika_core.engine.llm.estimate import Repetitions, RunForecast, TaskForecast
+    from nika_core.plugin import Explanation
 
 Result: TypeAlias = (
     "RunResult | TaskResult | Event | Usage | Plan | RecordedRun | ProviderStatus | Limit | Explanation | Problem"
@@ -49,8 +49,10 @@ def to_json(value: Result) -> dict[str, Any]:
             return _limit_json(value)
         case OpenQuestion():
             return {"runId": value.run_id, "workflow": value.workflow, **open_question_json(value)}
-        case Explanation():
-            return {name: getattr(value, name) for name in ("code", "title", "meaning", "example", "fix")}
+    from nika_core.plugin import Explanation  # which the history does without
+
+    if isinstance(value, Explanation):
+        return {name: getattr(value, name) for name in ("code", "title", "meaning", "example", "fix")}
     from nika_core.document.diagnostics import file_json, problem_json
 
     return problem_json(value) if isinstance(value, Problem) else file_json(Path(value.path), value)

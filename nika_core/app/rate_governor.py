@@ -63,6 +63,7 @@ class RateGovernor:
         self._store: RateStore | None = None
         self._failed = False
         self._in_use = False
+        self._look_again = 0.0  # by the monotonic clock
         self._turns: dict[str, asyncio.Lock] = {}
         self._thread = ThreadPoolExecutor(1, "nika-rates")  # SQLite waits for other processes
 
@@ -143,8 +144,10 @@ class RateGovernor:
         store.give_up(self._account(store, provider, model), self._run)
 
     def _has_file(self) -> bool:
-        """Whether any run has ever known of a limit."""
-        if not self._in_use and not self._failed:
+        """Whether any run has ever known of a limit; looked up no more often than a call asks for its turn."""
+        now = self._clock.monotonic()
+        if not self._in_use and not self._failed and now >= self._look_again:
+            self._look_again = now + _POLL
             try:
                 self._in_use = self._path.exists()
             except OSError as error:  # a folder that may not be looked into

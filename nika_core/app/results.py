@@ -11,11 +11,11 @@ from nika_core.model.events import Event
 from nika_core.model.json import Json
 from nika_core.model.state import Failure, result_of
 from nika_core.model.usage import NOTHING, Usage
-from nika_core.plugin import Effect
 from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:
     from nika_core.engine.llm.estimate import Repetitions, RunForecast, TaskForecast
+    from nika_core.plugin import Effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,8 @@ def message_text(text: str) -> str:
     The colours of `style` are kept; whatever else a terminal would act upon, such as the name of a file, is shown.
     """
     text = masked(text)
+    if "\x1b" not in text:
+        return plain(text)
     parts = _COLOUR.split(text) if coloured(sys.stderr) else [text]
     return "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
 

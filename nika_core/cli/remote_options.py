@@ -31,13 +31,21 @@ def project_url(workspace: nika.Workspace) -> str | None:
     return url if url is not None and workspace.trust.may_widen("backend") else None
 
 
-def submitted_run(workspace: nika.Workspace, run: str) -> nika.backends.SubmittedRun | None:
+def where(run: str, on: str | None, shared: Path | None = None) -> tuple[str, str | None, Path | None]:
+    """Return a run, and the address and the shared folder of its backend; no address: it is on this machine."""
+    known = _submitted(run)
+    if known is None or on not in (None, known.url):
+        return run, on, shared
+    return known.run_id, known.url, shared or (None if known.shared is None else Path(known.shared))
+
+
+def _submitted(run: str) -> nika.backends.SubmittedRun | None:
     """Return what is known here of a run on a backend; None: nothing.
 
     Args:
         run: its id, a unique beginning of it, or `last`: then the newest run must not be one of this machine.
     """
-    index = nika.backends.index(workspace=workspace)
+    index = nika.backends.index()
     known = index.runs()[0:1] if run == LAST else list(filter(None, [index.find(run)]))
     if not known or known[0].run_id == run:
         return known[0] if known else None
@@ -45,11 +53,3 @@ def submitted_run(workspace: nika.Workspace, run: str) -> nika.backends.Submitte
     if run == LAST:
         return None if here and here[0].started_at > known[0].submitted_at else known[0]
     return None if any(each.run_id.startswith(run) for each in here) else known[0]
-
-
-def where(run: str, on: str | None, shared: Path | None = None) -> tuple[str, str | None, Path | None]:
-    """Return a run, and the address and the shared folder of its backend; no address: it is on this machine."""
-    known = submitted_run(nika.Workspace.open(), run)
-    if known is None or on not in (None, known.url):
-        return run, on, shared
-    return known.run_id, known.url, shared or (None if known.shared is None else Path(known.shared))

@@ -10,6 +10,7 @@ from nika_core.model.events import Event, EventKind
 from nika_core.model.ids import parent_id
 
 _ENDED: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_REUSED})
+_LEARNT: Final = _ENDED | {EventKind.TASK_STARTED, EventKind.TASK_SKIPPED}
 _SAME_OUTPUT: Final = "sameOutput"  # as the task's last end: history has it there
 _OUTPUTS: Final = (OUTPUT, START, LOST)
 _IDENTITY: Final = "identity"
@@ -35,7 +36,7 @@ class EarlierEnds:
 
     def _learn(self, event: Event) -> None:
         task, kind, data = event.task, event.kind, event.data
-        if task is None or not _is_covered(task):
+        if task is None or kind not in _LEARNT or not _is_covered(task):
             return
         if kind is EventKind.TASK_STARTED:
             self._forget(task)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nika_core.journal.blobs import Blobs
-from nika_core.model.events import Event, event_kind
+from nika_core.model.events import KINDS, Event
 from nika_core.model.json import JsonObject
 from nika_core.model.large_values import LargeValue
 
@@ -113,4 +113,4 @@ def events_of(
             raise ValueError("an event is not what Nika writes")
         if not isinstance(known, dict) or not 0 <= at < _LATEST:
             raise ValueError("an event is not what Nika writes")
-        yield Event(seq, run, at / _MICRO, event_kind(kind), task, known)
+        yield Event(seq, run, at / _MICRO, KINDS.get(kind, kind), task, known)

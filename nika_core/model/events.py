@@ -37,12 +37,8 @@ class EventKind(StrEnum):
 
 
 LIVE: Final = frozenset({EventKind.CHUNK, EventKind.PROGRESS})  # for those who watch; never in history
-_BY_NAME: Final = {kind.value: kind for kind in EventKind}
-
-
-def event_kind(name: str) -> str:
-    """Return the kernel's kind of that name; one of a keyword's own, or of a later version, is its name."""
-    return _BY_NAME.get(name, name)
+# The kernel's kinds by their names; one of a keyword's own, or of a later version, is its name.
+KINDS: Final[Mapping[str, str]] = {kind.value: kind for kind in EventKind}
 
 
 class Event(NamedTuple):

@@ -164,8 +164,7 @@ class Message:
         parts = [
             [type(part).__name__, *(getattr(part, name) for name in part.__dataclass_fields__)] for part in self.parts
         ]
-        text = json.dumps([self.role, parts], sort_keys=True, default=_plain)
-        return blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+        return blake2b(_encode([self.role, parts]).encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
     @cached_property
     def text_bytes(self) -> int:
@@ -208,6 +207,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return blake2b(value, digest_size=_DIGEST_BYTES).hexdigest()
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_encode: Final = json.JSONEncoder(sort_keys=True, default=_plain).encode
 
 
 def _text_of(part: Part) -> str:

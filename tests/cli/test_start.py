@@ -70,3 +70,17 @@ def test_a_check_of_a_file_imports_neither_an_event_loop_nor_what_runs_it(folder
 def test_a_list_of_commands_imports_no_project(folder: Path) -> None:
     modules = imported(folder, "--help")
     assert {name for name in modules if name.startswith(("nika_core.app", "nika_core.document", "yaml"))} == set()
+
+
+@pytest.mark.parametrize("command", [("runs",), ("runs", "show")])
+def test_the_history_is_shown_without_yaml_plugins_and_an_engine(folder: Path, command: tuple[str, ...]) -> None:
+    imported(folder, "run", "--mock", "one.nika.yaml")
+    modules = imported(folder, *command)
+    unneeded = (
+        "nika_core.document",
+        "nika_core.engine.local",
+        "nika_core.plugin",
+        "nika_core.registry.registry",
+        "yaml",
+    )
+    assert {name for name in modules if name.startswith(unneeded)} == set()

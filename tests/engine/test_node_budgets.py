@@ -121,7 +121,7 @@ async def test_a_resumed_run_charges_the_right_item_of_a_reordered_list_and_each
     note_sent(cache, by_item["q"], "1", NOTHING, Usage(7, 0))
     assert noted_by_task(cache._kept).keys() == {identity_in(by_item["p"]), identity_in(by_item["q"])}
     budget = Budget(SpendingLimits(task_tokens=Bound(100, "task"), run_tokens=Bound(1000, "run")))
-    charge_earlier(budget, life.events, cache._kept)
+    charge_earlier(budget, usage_by_task(life.events), cache._kept)
     assert budget.ledger.spent_tokens == ONE.total_tokens + 7
     again = Life(list_plan(lab, "r", "q", "p"), used)
     rooms = {name: budget.ledger.task_room(identity_in(key)) for name, key in zip("rqp", again.keys, strict=True)}

@@ -16,7 +16,7 @@ from nika_core.app.signalling import checked_payload
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.journal import new_run_id
-from nika_core.model.events import Event, event_kind
+from nika_core.model.events import KINDS, Event
 from nika_core.model.ids import NodeId, top_task
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
@@ -94,7 +94,7 @@ def _is_group(prepared: PreparedRun, word: str) -> bool:
 
 def event_of(run_id: str, data: JsonObject) -> Event:
     """Return an event of a `RunUpdate`."""
-    return Event(data["seq"], run_id, data["at"], event_kind(data["kind"]), data["task"], data["data"])
+    return Event(data["seq"], run_id, data["at"], KINDS.get(data["kind"], data["kind"]), data["task"], data["data"])
 
 
 def paused_result(run_id: str, workflow: str, waiting: tuple[JsonObject, ...]) -> RunResult:

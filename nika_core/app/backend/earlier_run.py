@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.app.resuming import check_node, node_of
 from nika_core.app.run_options import RunOptions
 from nika_core.errors import UsageError
-from nika_core.model.events import Event, event_kind
+from nika_core.model.events import KINDS, Event
 from nika_core.model.ids import NodeId
 from nika_core.model.json import JsonObject
 from nika_core.model.workflow import Workflow
@@ -88,6 +88,6 @@ def earlier_events(definition: JsonObject) -> tuple[Event, ...]:
     """Return the events of the run that a definition resumes."""
     earlier = definition.get("earlier") or {"events": ()}
     return tuple(
-        Event(number, earlier["run"], data["at"], event_kind(data["kind"]), data["task"], data["data"])
+        Event(number, earlier["run"], data["at"], KINDS.get(data["kind"], data["kind"]), data["task"], data["data"])
         for number, data in enumerate(earlier["events"], 1)
     )

@@ -11,13 +11,15 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from nika_core.app.workspace import Workspace
 from nika_core.model.files import FileError, read_file
 from nika_core.model.json import JsonObject
 from nika_core.model.user_folders import user_folder
 from nika_core.values import dataclass
+
+if TYPE_CHECKING:
+    from nika_core.journal import Journal
 
 _NAME: Final = "backend-runs.jsonl"
 _MOST: Final = 64 * 1024 * 1024  # bytes
@@ -130,6 +132,6 @@ def _run(values: Mapping[str, Any]) -> SubmittedRun:
     )
 
 
-def run_index(workspace: Workspace, workflow: Path | None = None) -> RunIndex:
-    """Return the index of the folder whose history a run of this workflow would be in."""
-    return RunIndex(user_folder(workspace.environ, "XDG_STATE_HOME"), workspace.journal(workflow).folder)
+def run_index(environ: Mapping[str, str], history: Journal) -> RunIndex:
+    """Return the index of the folder that has this history."""
+    return RunIndex(user_folder(environ, "XDG_STATE_HOME"), history.folder)

@@ -12,9 +12,10 @@ from nika_core.document.checks.flow_conditions import check_flow_conditions
 from nika_core.document.checks.groups import check_groups
 from nika_core.document.checks.known_values import check_values
 from nika_core.document.checks.late_values import check_late_values
-from nika_core.document.checks.payload_checks import CheckedPayload, TaskPayloads, check_payloads, check_unread
+from nika_core.document.checks.payload_checks import check_payloads, check_unread
 from nika_core.document.checks.references import check_references
 from nika_core.document.checks.retry_limits import check_attempts
+from nika_core.document.checks.task_payloads import CheckedPayload, TaskPayloads
 from nika_core.document.checks.tool_access import check_tools
 from nika_core.document.checks.tool_entries import WorkflowPayload
 from nika_core.document.checks.topology import (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+from nika_core.document.checks.task_payloads import TaskPayloads
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.errors import NikaError, Place, PluginError
 from nika_core.model.graph import Graph, build_graph
@@ -110,6 +111,10 @@ class Context:
     def keywords(self) -> dict[str, Keyword | None]:
         """Return the keywords of the tasks by their words; None if no plugin has one."""
         return {word: self.keyword(word) for word in dict.fromkeys(task.keyword for task in self.workflow.tasks)}
+
+    @cached_property
+    def payloads(self) -> TaskPayloads:
+        return TaskPayloads(self.workflow, self.limits, self.settings, self.environ)
 
     @cached_property
     def named(self) -> dict[str, Task]:

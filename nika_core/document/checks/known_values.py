@@ -54,9 +54,10 @@ def _everywhere(workflow: Workflow) -> Iterator[tuple[Placeholder, Callable[[], 
     for task in workflow.tasks:
         for path, placeholder in placeholders_in(task.payload):
             yield placeholder, partial(place_of, task.at, path, placeholder)
-        parts = {"onError": {"value": task.stand_in}, "forEach": list_parts(task.for_each) if task.for_each else None}
-        for path, placeholder in placeholders_in(parts):
-            yield placeholder, partial(place_of, task.at, path, placeholder)
+        if task.stand_in is not None or task.for_each is not None:
+            lists = list_parts(task.for_each) if task.for_each else None
+            for path, placeholder in placeholders_in({"onError": {"value": task.stand_in}, "forEach": lists}):
+                yield placeholder, partial(place_of, task.at, path, placeholder)
         until = task.repeat.until if task.repeat else None
         for at, condition in ((("when",), task.when), (("repeat", "until"), until)):
             for placeholder in condition.placeholders if condition else ():

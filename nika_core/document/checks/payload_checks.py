@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType, NoneType
+from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.document.checks.problem_report import ProblemReport
-from nika_core.errors import NikaError, Place, Problem, Severity
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.limits import LimitKind, Limits
-from nika_core.model.payload_tree import as_written, keys_in, placeholders_in
+from nika_core.document.checks.task_payloads import CheckedPayload
+from nika_core.errors import NikaError, Problem, Severity
+from nika_core.model.payload_tree import keys_in, placeholders_in
 from nika_core.model.template import Template
-from nika_core.model.tool_rules import tool_of
-from nika_core.model.workflow import AgentBlock, NoOutputs, OutputSpec, PayloadValue, Task, Workflow
-from nika_core.template import TemplateSyntaxError, compile_template, to_text
-from nika_core.values import dataclass
+from nika_core.model.workflow import NoOutputs, Task
+from nika_core.template import TemplateSyntaxError, compile_template
 
 _WITHOUT_KEYS = (str, Template, int, float, bool, NoneType)  # what nearly all values are
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedPayload:
-    """The payload (`nika_core.plugin.Payload`) of a task as its keyword's facets are given it."""
-
-    task: Task
-    task_id: str
-    folder: Path
-    agent: AgentBlock
-    sections: Mapping[str, Json]
-    fields: Mapping[str, PayloadValue]
-    output: OutputSpec
-    allowed_tools: tuple[str, ...]
-    settings: JsonObject
-    environ: Mapping[str, str]
-    max_tokens: int | None
-
-    def at(self, *path: str | int) -> Place:
-        """Return the place of a field, of a part of one, or of a character of a text."""
-        return self.task.at(path)
-
-    def text(self, field: str) -> str | None:
-        """Return a field as its author wrote it; None if it is not there."""
-        value = self.task.payload.get(field)
-        if value is None or isinstance(value, str):
-            return value
-        return value.text if isinstance(value, Template) else to_text(as_written(value))
-
-
-class TaskPayloads:
-    """Makes what `Facets.check`, `effects` and `estimate` are given, for the tasks of one workflow.
-
-    Args:
-        settings: of the project file, by keyword.
-    """
-
-    def __init__(
-        self,
-        workflow: Workflow,
-        limits: Limits,
-        settings: Mapping[str, JsonObject] | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        self._folder = workflow.folder
-        self._agent = workflow.agent or AgentBlock()
-        self._sections = workflow.sections
-        self._settings = settings or {}
-        self._environ = environ or {}
-        self._max_tokens = limits.counts.get(LimitKind.TASK_TOKENS)
-
-    def of(self, task: Task) -> CheckedPayload:
-        """Return a task's payload, with what the agent block says for all tasks."""
-        agent = self._agent
-        return CheckedPayload(
-            task,
-            task.id,
-            self._folder,
-            agent,
-            self._sections,
-            MappingProxyType(task.payload),  # read-only, so that a plugin cannot change the task
-            task.output,
-            tuple(map(tool_of, task.allowed_tools if task.allowed_tools is not None else agent.allowed_tools or ())),
-            self._settings.get(task.keyword, {}),
-            self._environ,
-            self._max_tokens,
-        )
 
 
 def check_payloads(context: Context) -> Iterator[Problem]:
     """Run each keyword's own check, and report templates in keys."""
     workflow = context.workflow
-    payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
     keywords = context.keywords
     askable = {word for word, keyword in keywords.items() if keyword is not None and context.can_be_asked(keyword)}
     for task in workflow.tasks:
@@ -105,7 +33,7 @@ def check_payloads(context: Context) -> Iterator[Problem]:
             if type(value) not in _WITHOUT_KEYS and name not in keyword.verbatim_fields:
                 yield from _check_keys(value, name, task)
         if task.keyword in askable:
-            yield from _ask(context, task, payloads.of(task))
+            yield from _ask(context, task, context.payloads.of(task))
 
 
 def _ask(context: Context, task: Task, payload: CheckedPayload) -> Sequence[Problem]:
@@ -124,12 +52,11 @@ def check_unread(context: Context) -> Iterator[Problem]:
     used = set(context.graph.read)
     used.update(task for _, placeholder in placeholders_in(outputs) for task in context.depends_on(placeholder))
     used.add(workflow.agent.output if workflow.agent and workflow.agent.output else "")
-    payloads = TaskPayloads(workflow, context.limits, context.settings, context.environ)
     for task in workflow.tasks:
         if task.id in used or context.keywords[task.keyword] is None:
             continue
         try:
-            why = context.catalog.facets(task.keyword).unread(payloads.of(task))
+            why = context.catalog.facets(task.keyword).unread(context.payloads.of(task))
         except NikaError:  # as the task's own check reports
             continue
         if why:

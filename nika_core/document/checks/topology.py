@@ -8,7 +8,6 @@ from typing import Any
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, depends_on, place_of
-from nika_core.document.checks.payload_checks import TaskPayloads
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.graph import Edge, EdgeKind
 from nika_core.model.nearest import nearest
@@ -165,7 +164,6 @@ def _may_have_no_output(context: Context, unsure: Collection[str], reference: Pl
 def _without_sure_output(context: Context) -> set[str]:
     """Return the tasks that may be skipped, or fail and be tolerated, in a run that succeeds."""
     unsure: set[str] = set()
-    payloads = TaskPayloads(context.workflow, context.limits, context.settings, context.environ)
     for wave in context.graph.waves():
         for name in wave:
             task = context.tasks[name]
@@ -174,16 +172,16 @@ def _without_sure_output(context: Context) -> set[str]:
             flows = [edge for edge in edges if edge.kind is EdgeKind.FLOW]
             sure_flow = not flows or any(edge.condition is None and edge.source not in unsure for edge in flows)
             skippable = task.when is not None and not task.decides_per_item
-            skippable = skippable or (task.for_each is None and _may_decline(context, payloads, task))
+            skippable = skippable or (task.for_each is None and _may_decline(context, task))
             if skippable or task.on_error is OnError.CONTINUE or needs or not sure_flow:
                 unsure.add(name)
     return unsure
 
 
-def _may_decline(context: Context, payloads: TaskPayloads, task: Task) -> bool:
+def _may_decline(context: Context, task: Task) -> bool:
     """Whether the task's step may end it as skipped."""
     try:
-        return context.catalog.facets(task.keyword).may_decline(payloads.of(task))
+        return context.catalog.facets(task.keyword).may_decline(context.payloads.of(task))
     except NikaError:  # reported elsewhere
         return False
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from nika_core import codes
-from nika_core.engine.core.messages import InnerBudget, Wait
 from nika_core.errors import Category, TaskError
 from nika_core.model.codec import usage_json
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json, JsonObject
-from nika_core.model.template import Placeholder
 from nika_core.model.usage import Usage
-from nika_core.model.workflow import AgentBlock
-from nika_core.plugin import ModelInfo, ModelReply, ModelRequest
 from nika_core.values import dataclass, field
+
+if TYPE_CHECKING:  # the history needs no more of this module than `SENT`
+    from nika_core.engine.core.messages import InnerBudget, Wait
+    from nika_core.model.template import Placeholder
+    from nika_core.model.workflow import AgentBlock
+    from nika_core.plugin import ModelInfo, ModelReply, ModelRequest
 
 
 class CallCache(Protocol):

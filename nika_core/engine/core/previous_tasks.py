@@ -11,7 +11,7 @@ from nika_core.model.codec import failure_of, message_of
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import RunStatus, SkipReason
-from nika_core.model.usage import NOTHING
+from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import dataclass, field, replace
 
 
@@ -40,16 +40,21 @@ class PreviousTask:
     declined: bool = False
 
 
+_READY: Final = EventKind.TASK_READY
+_STARTED: Final = EventKind.TASK_STARTED
+_REUSED: Final = EventKind.TASK_REUSED
 _ENDS: Final[Mapping[str, str]] = {
     EventKind.TASK_SUCCEEDED: "success",
-    EventKind.TASK_REUSED: "success",
+    _REUSED: "success",
     EventKind.TASK_FAILED: "failed",
 }
 _UNKNOWN: Final = PreviousTask("failed", 0)
 
 
-def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
+def previous_tasks(events: Iterable[Event], spent: Mapping[str, Usage] | None = None) -> dict[str, PreviousTask]:
     """Return how each node stood after `events`, by its identity.
+
+    `spent` is what each has used (`usage_by_task`), if that is known already.
 
     A later word about a node takes the place of all before it; only a skip that nobody decided leaves what was known.
     The hashes and the identity come from `task.started`.
@@ -58,17 +63,26 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
     nodes: dict[str, PreviousTask] = {}
     ends: dict[str, JsonObject] = {}
     for event, identity in with_identity(events):
-        if event.task is None:
+        kind = event.kind
+        if event.task is None or kind is _READY:
             continue
         before = nodes.get(identity, _UNKNOWN)
-        if event.kind is EventKind.TASK_STARTED:
+        if kind is _STARTED:
             nodes[identity] = _started(event.data, before)
-        elif event.kind is EventKind.TASK_SKIPPED:
+        elif kind in _ENDS:
+            data = event.data
+            if kind is _REUSED:  # it says only what differs
+                data = {**ends.get(identity, {}), **data}
+            ends[identity] = data
+            # What a value stood in for had failed.
+            state = "failed" if "error" in data else _ENDS[kind]
+            nodes[identity] = _ended(state, data, before)
+        elif kind is EventKind.TASK_SKIPPED:
             skipped = nodes.setdefault(identity, PreviousTask("skipped", 0))
             reason = event.data.get("reason")
             if reason in (SkipReason.DECISION, SkipReason.DECLINED):
                 nodes[identity] = replace(skipped, state="skipped", declined=reason == SkipReason.DECLINED)
-        elif event.kind is EventKind.TASK_WAITING:
+        elif kind is EventKind.TASK_WAITING:
             deadlines = before.deadlines
             if (deadline := event.data.get("deadline")) is not None:
                 deadlines = {event.data["key"]: deadline, **deadlines}
@@ -76,22 +90,14 @@ def previous_tasks(events: Iterable[Event]) -> dict[str, PreviousTask]:
             if event.data.get("contentKey"):
                 content_keys = content_keys | {event.data["key"]}
             nodes[identity] = replace(before, state="waiting", deadlines=deadlines, content_keys=content_keys)
-        elif event.kind is EventKind.SIGNAL_RECEIVED:
+        elif kind is EventKind.SIGNAL_RECEIVED:
             nodes[identity] = _signalled(event.data, before)
-        elif event.kind in _ENDS:
-            data = event.data
-            if event.kind is EventKind.TASK_REUSED:  # it says only what differs
-                data = {**ends.get(identity, {}), **data}
-            ends[identity] = data
-            # What a value stood in for had failed.
-            state = "failed" if "error" in data else _ENDS[event.kind]
-            nodes[identity] = _ended(state, data, before)
     if _succeeded(events):
         nodes = {
             identity: replace(node, accepted=True) if node.state == "failed" else node
             for identity, node in nodes.items()
         }
-    spent = usage_by_task(events)
+    spent = usage_by_task(events) if spent is None else spent
     return {
         identity: replace(node, outcome=node.outcome._replace(usage=spent[identity])) if identity in spent else node
         for identity, node in nodes.items()

@@ -19,10 +19,10 @@ def with_identity(events: Iterable[Event]) -> Iterator[tuple[Event, str]]:
     """
     identities: dict[str, str] = {}
     for event in events:
-        if event.kind is EventKind.RUN_STARTED:
-            identities.clear()
         task = event.task
         if task is None:
+            if event.kind is EventKind.RUN_STARTED:
+                identities.clear()
             yield event, ""
         elif identity := event.data.get("identity"):
             identities[task] = identity

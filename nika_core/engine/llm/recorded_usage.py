@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nika_core.engine.core.ports import SENT
-from nika_core.engine.core.task_usage import usage_by_task
 from nika_core.model.codec import usage_of
-from nika_core.model.events import Event
 from nika_core.model.ids import identity_in
 from nika_core.model.json import Json
 from nika_core.model.usage import NOTHING, Usage
@@ -29,14 +27,13 @@ def noted_by_task(call_cache: Mapping[tuple[str, str], Json]) -> dict[str, tuple
 
 
 def charge_earlier(
-    budget: Budget, events: Iterable[Event], call_cache: Mapping[tuple[str, str], Json] | None = None
+    budget: Budget, told: Mapping[str, Usage], call_cache: Mapping[tuple[str, str], Json] | None = None
 ) -> None:
-    """Count in `budget` what the run has spent before, and may have spent.
+    """Count in `budget` what the run has spent before, by its events (`usage_by_task`), and may have spent.
 
     Notes and events tell of the same calls: notes are exact even when the run was killed between a reply and its
     event, events know what was paid other than for models. Of both the larger counts.
     """
-    told = usage_by_task(events)
     noted = noted_by_task(call_cache or {})
     for task in told.keys() | noted.keys():
         by_events, (by_notes, unknown) = told.get(task, NOTHING), noted.get(task, (NOTHING, NOTHING))

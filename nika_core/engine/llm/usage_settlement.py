@@ -27,8 +27,7 @@ class InFlightCall:
     """What is known of a call that was sent. `prompt` in tokens; `began` by the monotonic clock.
 
     `worst` is the most that it can take if its server keeps to what it is asked for; more is reserved if it is known
-    not to, or if another model may be asked in its place. `note` is the name under which its task's call cache keeps
-    what it took. `answered`: something of a reply has come, be it no text.
+    not to, or if another model may be asked in its place. `answered`: something of a reply has come, be it no text.
     """
 
     connection: Connection
@@ -38,12 +37,18 @@ class InFlightCall:
     prompt: int
     began: float
     batch: bool = False
-    note: str = field(default_factory=lambda: token_hex(4))
     told: Usage = NOTHING  # what it took, once it has ended
     unknown: Usage = NOTHING  # what it may have taken beyond what is told, once it has ended
     admission: Admission | None = None  # what limit policies have admitted, until they know what came of it
     text: list[str] = field(default_factory=list)
     answered: bool = False
+    _note: str = ""
+
+    @property
+    def note(self) -> str:
+        """The name under which its task's call cache keeps what it took; a call that is free needs none."""
+        self._note = self._note or token_hex(4)
+        return self._note
 
     def charge_worst_case(self, at_least: Usage = NOTHING) -> None:
         """Count the most that it can have taken: what it took will never be known.

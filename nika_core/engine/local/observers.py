@@ -75,7 +75,7 @@ class _Watcher:
 
 
 def _plain(event: Event) -> Event:
-    large = any(type(value) is LargeValue for value in event.data.values())
+    large = LargeValue in map(type, event.data.values())
     return event._replace(data=PlainData(event.data)) if large else event
 
 

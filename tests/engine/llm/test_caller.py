@@ -683,14 +683,14 @@ async def test_a_run_that_is_killed_during_a_call_does_not_take_it_for_unspent()
     assert noted(h) == (0, 110)  # what a kill would leave behind
     assert h.barriers == 1
     resumed = Budget(tokens(run=1000, cost="1"))
-    charge_earlier(resumed, (), h.call_cache._kept)
+    charge_earlier(resumed, {}, h.call_cache._kept)
     with pytest.raises(TaskError, match=r"890 tokens left.*110 tokens of it by calls whose usage is unknown"):
         await resumed.reserve("t", 891, Decimal(0))
     gate.set()
     await task
     assert noted(h) == (12, 0)
     after = Budget(tokens(run=1000))
-    charge_earlier(after, (), h.call_cache._kept)
+    charge_earlier(after, {}, h.call_cache._kept)
     assert after.ledger.spent_tokens == 12
 
 

@@ -224,7 +224,7 @@ def test_what_was_spent_before_a_resume_is_charged_once() -> None:
     found = usage_by_task(events)
     assert {task: usage.total_tokens for task, usage in found.items()} == {"done": 25, "killed": 10}
     budget = Budget(SpendingLimits(run_tokens=Bound(100, "r")))
-    charge_earlier(budget, events)
+    charge_earlier(budget, found)
     assert (budget.ledger.spent_tokens, budget.ledger.spent_usd) == (35, Decimal("0.5"))
 
 
