@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from nika_core.registry.metadata import Offer, all_offers, first_of_each_name, has_usual_finders, in_folder, installed
 
 _SETTLED: Final = 2 * 10**9  # nanoseconds
-_READ: Final = ("entry_points.txt", "METADATA", "PKG-INFO")
+_READ: Final = ("entry_points.txt", "METADATA")
 
 
 class _Known(NamedTuple):
