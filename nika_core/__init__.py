@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.recording.recording import Recording
     from nika_core.app.results import (
+        Difference,
         FolderTrust,
         FollowedPart,
         HealthStatus,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         RecordedTask,
         SecretStatus,
         SentSignal,
+        TaskReason,
         Transcript,
         Turn,
     )
@@ -129,7 +131,16 @@ _PUBLIC: Final = {
     "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *("Transcript", "FolderTrust", "FollowedPart", "SecretStatus", "SentSignal", "Turn"),
+        *(
+            "Difference",
+            "TaskReason",
+            "Transcript",
+            "FolderTrust",
+            "FollowedPart",
+            "SecretStatus",
+            "SentSignal",
+            "Turn",
+        ),
     ),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
@@ -158,6 +169,7 @@ __all__ = [
     "PLUGIN_KINDS",
     "CaseResult",
     "Category",
+    "Difference",
     "Event",
     "EventKind",
     "EventStream",
@@ -199,6 +211,7 @@ __all__ = [
     "StartOptions",
     "SuiteReport",
     "TaskError",
+    "TaskReason",
     "TaskResult",
     "TestSuite",
     "Transcript",

@@ -52,6 +52,8 @@ class PlanOptions(WorkspaceOptions, total=False):
             gave then, nothing is called, and what was not recorded fails.
         errors: how tasks fail, by task, in place of doing them: a message, or `{category: network, message: ...}`.
         outputs: what tasks give, by task, in place of doing them; without `recording` all others play their parts.
+        no_cache: take no result of another run, and keep none, whatever `cache` says.
+        refresh: take no result of another run, but keep those of this one.
     """
 
     inputs: Mapping[str, Any]
@@ -67,6 +69,8 @@ class PlanOptions(WorkspaceOptions, total=False):
     recording: str | Path | Recording | None
     outputs: Mapping[str, Any] | None
     errors: Mapping[str, Any] | None
+    no_cache: bool
+    refresh: bool
 
 
 class StartOptions(PlanOptions, total=False):
@@ -142,6 +146,8 @@ def run_options(options: PlanOptions) -> RunOptions:
             "answers are for mocked runs only",
             hint="give them with `mock` (--mock); a person answers the questions of a real run: nika answer",
         )
+    if options.get("no_cache") and options.get("refresh"):
+        raise UsageError("a run that keeps no results cannot refresh them", hint="give `refresh` or `no_cache`")
     return RunOptions(
         answers=options.get("answers"),
         inputs=options.get("inputs", {}),
@@ -156,6 +162,8 @@ def run_options(options: PlanOptions) -> RunOptions:
         outputs=outputs,
         errors=errors,
         economy=options.get("economy", False),
+        no_cache=options.get("no_cache", False),
+        refresh=options.get("refresh", False),
     )
 
 

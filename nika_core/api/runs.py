@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nika_core.app.found_history import history_of
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
-from nika_core.app.results import RecordedRun, SentSignal, Transcript
+from nika_core.app.results import RecordedRun, SentSignal, TaskReason, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
 from nika_core.journal import RunSummary
@@ -97,6 +97,22 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     workspace = _workspace(folder)
     journal = workspace.journal()
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
+
+
+def why(run: str, task: str, *, folder: str | Path | None = None) -> TaskReason:
+    """Return why a task of a run ran, was reused or was skipped, and what differs from the run before.
+
+    Args:
+        run, folder: as for `get`.
+        task: its id, also of an item, a round or an inner task: `review[3]`, or `review.3`.
+
+    Raises:
+        JournalError: there is no such run.
+        UsageError: the run has no such task.
+    """
+    from nika_core.app.task_reasons import why as reason_of
+
+    return reason_of(history_of(folder), run, task)
 
 
 def record(run: str, *, to: str | Path | None = None, folder: str | Path | None = None) -> Path:

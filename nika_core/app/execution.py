@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -40,6 +40,7 @@ from nika_core.engine.task.services import nothing_arrived
 from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
+from nika_core.model.events import Event
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
@@ -49,6 +50,7 @@ from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.app.recording.tapes import RunTape
+    from nika_core.app.result_cache import RunCache
 
 _HERE: Final = "the run's terminal"
 
@@ -108,6 +110,7 @@ class Execution:
             self._tape = tape_of(prepared, lambda: self._folder, self._answers)
         self._notices: QuestionNotices | None = None
         self._policies: RunPolicies | None = None
+        self._cache: RunCache | None = None
         self.warnings: list[str] = []
 
     @property
@@ -176,6 +179,10 @@ class Execution:
         try:
             if self._log is not None:
                 self._notices = question_notices(self._prepared, run_id, self._recorded, attended=self._attended)
+            if self._log is not None and self._journal is not None and self._prepared.caches:
+                from nika_core.app.result_cache import result_cache  # other runs do without the import
+
+                self._cache = result_cache(self._prepared, self._journal, self._notice)
             self._policies = run_policies(self._prepared, run_id, self._notice, partial(self._spent, budget))
             observing = RunObservers(self._prepared, run_id, self._recorded)
             services = self._services(budget, observing.trace)
@@ -197,6 +204,8 @@ class Execution:
             self.warnings += filter(None, [await end_processes(run_id)])
             if self._tape is not None:
                 self.warnings += filter(None, [await asyncio.to_thread(self._tape.finish)])
+            if self._cache is not None:
+                self.warnings += filter(None, [await asyncio.to_thread(self._cache.close)])
             await asyncio.to_thread(self._close)
         return result
 
@@ -301,6 +310,7 @@ class Execution:
             can_pause=self._log is not None,
             previous=self._previous,
             grants=self._grants,
+            cache=self._cache,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,
         )
@@ -332,11 +342,19 @@ class Execution:
         )
         if log is None:
             return services
-        return replace(services, record=log.record, barrier=log.barrier, durable=self._durable, call_cache=log)
+        record = log.record if self._cache is None else partial(_record, log.record, self._cache.record)
+        return replace(services, record=record, barrier=log.barrier, durable=self._durable, call_cache=log)
 
     def _notice(self, message: str, node: str | None = None) -> None:
         assert self._run is not None
         self._run.context.emitter.notice(message, node)
+
+
+def _record(
+    record: Callable[[Sequence[Event]], None], keep: Callable[[Sequence[Event]], None], events: Sequence[Event]
+) -> None:
+    record(events)
+    keep(events)
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:

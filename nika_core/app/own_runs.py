@@ -41,6 +41,14 @@ def _signature(key: bytes, info: RunInfo, journal: Journal, run_id: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), key=key, digest_size=_BYTES).hexdigest()
 
 
+def sealed(text: str) -> str | None:
+    """Return this user's signature of a text; None: the user's key cannot be used."""
+    key = _key(os.environ)
+    if key is None:
+        return None
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_BYTES).hexdigest()
+
+
 def _path(environ: Mapping[str, str]) -> Path:
     return user_folder(environ, "XDG_DATA_HOME") / _NAME
 

@@ -79,6 +79,14 @@ class PreparedRun:
     tools: ToolBounds = NO_BOUNDS  # of the workflows that call this one
     filled_late: bool = False  # something of it, or of one that calls it, is known only when it starts
 
+    @property
+    def caches(self) -> bool:
+        """Whether results of earlier runs may be taken: a task asks for it, and what the run does is real."""
+        options = self.options
+        if options.mock or options.no_cache:
+            return False
+        return _caches(self.workflow)
+
     @cached_property
     def inner(self) -> Mapping[str, PreparedRun]:
         """The workflows that tasks stand for, by task, each prepared like a run. Raises NikaError."""
@@ -350,3 +358,9 @@ def _narrowed_by(options: RunOptions) -> list[Limit]:
         return []
     name = "--max-concurrent"
     return [Limit(LimitKind.CONCURRENT, options.max_concurrent, Unit.COUNT, name, "command line", "command line")]
+
+
+def _caches(workflow: Workflow) -> bool:
+    return any(
+        task.cache is not None or (task.inner is not None and _caches(task.inner.workflow)) for task in workflow.tasks
+    )

@@ -289,3 +289,31 @@ class ProviderStatus:
     models: tuple[ModelStatus, ...] = ()
     error: str = ""
     health: HealthStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One part of a task that differs from an earlier run; None: it has no value there, or none is known."""
+
+    part: str
+    before: Json = None
+    now: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReason:
+    """Why a task of a run ran, was reused or was skipped.
+
+    Attributes:
+        state: `success`, `failed`, `started`, `waiting`, `reused` or `skipped`.
+        message: the reason, as a sentence.
+        compared_with: the earlier run of the same workflow that it was compared with; None: with none.
+        differences: what differs from that run.
+    """
+
+    run_id: str
+    task: str
+    state: str
+    message: str
+    compared_with: str | None = None
+    differences: tuple[Difference, ...] = ()

@@ -93,6 +93,8 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
         mock=bool(recorded_options.get("mock")),
         economy=bool(recorded_options.get("economy")),
         answers=recorded_options.get("answers"),
+        no_cache=bool(recorded_options.get("noCache")),
+        refresh=bool(recorded_options.get("refresh")),
     )
 
 

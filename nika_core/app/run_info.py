@@ -22,6 +22,8 @@ def run_info(prepared: PreparedRun) -> RunInfo:
             "failFast": options.fail_fast,
             "mock": options.mock,
             "economy": options.economy,
+            **({"noCache": True} if options.no_cache else {}),
+            **({"refresh": True} if options.refresh else {}),
             **({} if options.answers is None else {"answers": prepared.masker.json(dict(options.answers))}),
             # A secret is not kept: it has to be given again on resuming.
             "withheld": [name for name, value in options.inputs.items() if prepared.masker.json(value) != value],

@@ -24,6 +24,8 @@ class RunOptions:
         recording: what they gave, in place of asking them; the run is a mocked one.
         errors: how tasks fail, by task, each a message or `{category, message, code}`; goes with `outputs`.
         outputs: what tasks give, by task, in place of doing them; unless the run is recorded, it is a mocked one.
+        no_cache: no result of another run is taken, and none is kept, whatever `cache` says.
+        refresh: no result of another run is taken; those of this one are kept.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class RunOptions:
     recording: Recording | None = None
     outputs: Mapping[str, Any] | None = None
     errors: Mapping[str, Any] | None = None
+    no_cache: bool = False
+    refresh: bool = False
 
     def prepared(self, workflow: Workflow) -> Workflow:
         """Return a workflow as it is run: what replays a recording waits between no two rounds."""

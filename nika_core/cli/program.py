@@ -50,6 +50,7 @@ COMMANDS: Final = {
     ),
     "answer": LazyCommand("nika_core.cli.answer_command:answer_command", "Answer the questions of a run."),
     "signal": LazyCommand("nika_core.cli.signal_command:signal_command", "Give a task what it waits for."),
+    "why": LazyCommand("nika_core.cli.why_command:why_command", "Why a task ran, was reused or skipped."),
     "validate": LazyCommand(
         "nika_core.cli.validate_command:validate_command", "Check workflow files without running anything."
     ),

@@ -40,6 +40,8 @@ def submit_run(
     submission = nika.backends.submission(prepared, shared=shared, earlier=earlier)
     if submission.definition["batchable"] == {}:
         print_warning("--economy changes nothing: no task has a model with batches")
+    if prepared.caches:
+        print_warning("`cache` changes nothing on a backend: results are kept for the runs of this machine only")
     remote = RemoteRun(prepared, url, shared, submission.run_id)
 
     async def work() -> RunResult | None:

@@ -68,6 +68,12 @@ def run_command(
         Path | None,
         typer.Option("--record", metavar="DIR", help="Keep what tasks and models are given and give, for tests."),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Take no result of an earlier run, and keep none.")
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Take no result of an earlier run, but keep those of this one.")
+    ] = False,
     env_file: EnvFileOption = None,
     on: OnOption = None,
     shared: SharedOption = None,
@@ -99,6 +105,8 @@ def run_command(
                 answers=given_answers,
                 economy=economy,
                 record=record,
+                no_cache=no_cache,
+                refresh=refresh,
                 elsewhere=url is not None,
             )
             print_new_warnings(prepared.warnings, loaded)

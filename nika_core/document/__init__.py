@@ -6,7 +6,7 @@ from nika_core.document.filling import fill_in, settings_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading.inputs import call_inputs, check_inputs
 from nika_core.document.reading.project_file import check_settings, load_project
-from nika_core.document.reading.task_ids import declared_tasks
+from nika_core.document.reading.task_ids import declared_tasks, raw_document
 from nika_core.document.reading.workflow_loader import LoadedWorkflow, load_workflow
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "is_known_before_run",
     "load_project",
     "load_workflow",
+    "raw_document",
     "reads",
     "settings_of",
 ]

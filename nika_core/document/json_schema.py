@@ -50,6 +50,8 @@ _DOCS: Final = {
     "onError": "fail (the default); continue: the run does not fail, and what reads this task with ?? still runs; or "
     "{value: ...}, which stands in for the output.",
     "always": "Cleanup: the task runs once what it waits for has ended, however it ended, even if the run is stopped.",
+    "cache": "Whether a result of an earlier run with the same definition, payload and files is taken instead: "
+    "true, or {for: 7d}, which is how old it may be.",
     "output": "format: text (the default), lines (a list of the lines) or json; schema: a JSON Schema, written "
     "here or the name of a JSON file.",
     "allowedTools": "The tools that the task may use.",

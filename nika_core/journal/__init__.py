@@ -6,6 +6,18 @@ for a barrier. See `Journal` and `RunRecorder`.
 
 from nika_core.journal.journal import Journal, signed_text
 from nika_core.journal.log import RunRecorder
+from nika_core.journal.result_store import ResultStore, StoredResult
 from nika_core.journal.values import Recorded, RecordedSignal, RunInfo, RunSummary, new_run_id
 
-__all__ = ["Journal", "Recorded", "RecordedSignal", "RunInfo", "RunRecorder", "RunSummary", "new_run_id", "signed_text"]
+__all__ = [
+    "Journal",
+    "Recorded",
+    "RecordedSignal",
+    "ResultStore",
+    "RunInfo",
+    "RunRecorder",
+    "RunSummary",
+    "StoredResult",
+    "new_run_id",
+    "signed_text",
+]

@@ -22,6 +22,7 @@ from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, 
 from nika_core.journal.locks import RunLock, holder
 from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
+from nika_core.journal.result_store import ResultStore
 from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import RUN_SHIFT, Store
 from nika_core.journal.texts import TEXTS
@@ -147,6 +148,10 @@ class Journal:
     def run_folder(self, run_id: str) -> Path:
         """Return where a run keeps its files; it need not exist."""
         return self._store.run_folder(run_id)
+
+    def results(self) -> ResultStore:
+        """Return the results of tasks that runs of this project may take from each other, not opened yet."""
+        return ResultStore(self._store.folder / "cache.db", self._store.patience)
 
     def remove(self, run: str) -> str:
         """Remove a run that no process works on and return its full id."""

@@ -274,6 +274,7 @@ class Task:
         stand_in: stands in for its output if it fails and `on_error` says so.
         always: whether it is cleanup: it runs once what it waits for has ended, however that ended.
         decides_per_item: whether `when` is asked for each item of the list: then it skips items, and never the task.
+        cache: how old a result of an earlier run may be that is taken instead, in seconds; None: none is taken.
         place: its place in the file.
         at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
@@ -299,6 +300,7 @@ class Task:
     stand_in: PayloadValue = None
     always: bool = False
     decides_per_item: bool = False
+    cache: float | None = None
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
 

@@ -143,7 +143,7 @@ def test_a_plugin_that_does_not_come_back_is_told_and_left(place: Place, where: 
     loop = "while True: pass\n"
     check = "    def check(self, payload, report):\n        " + loop
     place.install(acme_bad=GOOD + loop if where == "import" else GOOD.replace("    pass\n", check))
-    done = place.nika("validate", "uses.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms")
+    done = place.nika("validate", "uses.nika.yaml", NIKA_VALIDATE_TIMEOUT="2s")
     assert done.code == 2
     assert "the plugin for 'bad' (acme-bad 6.6)" in done.out + done.err
     assert "does not return" in done.out + done.err

@@ -176,7 +176,7 @@ def test_a_facet_that_does_not_return_is_named_by_the_word_of_the_task(place: Pl
     check = "    def check(self, payload, report):\n        while True: pass\n"
     install_two_words(place, TWO_WORDS.replace("    pass\n", check))
     place.write("one.nika.yaml", f"tasks:\n  - {{id: a, {word}: hello}}\n")
-    done = place.nika("validate", "one.nika.yaml", NIKA_VALIDATE_TIMEOUT="200ms")
+    done = place.nika("validate", "one.nika.yaml", NIKA_VALIDATE_TIMEOUT="2s")
     assert done.code == 2
     assert f"the plugin for '{word}' (acme-bad 6.6) does not return" in done.out + done.err
     assert f"block: [keywords:{word}]" in done.out + done.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from nika_core.document.checks.cached import check_cached
 from nika_core.document.checks.check_context import Context, depends_on, is_optional
 from nika_core.document.checks.cleanup import check_cleanup
 from nika_core.document.checks.conditions import check_conditions
@@ -44,6 +45,7 @@ _CHECKS = (
     check_outputs,
     check_groups,
     check_cleanup,
+    check_cached,
     check_payloads,
     check_attempts,
 )

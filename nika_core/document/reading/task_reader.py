@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -210,6 +211,7 @@ class TaskReader:
             stand_in,
             bool(fields.get("always")),
             per_item,
+            _cache(fields.get("cache")),
             place,
             self._locator_of(node, entry, keyword.keyword, texts),
         )
@@ -339,3 +341,10 @@ class TaskReader:
                 issue = schema_issue(schema)
                 issues.extend([issue] if issue else [])
         return OutputSpec(format_, schema, written if isinstance(written, str) else "")
+
+
+def _cache(value: bool | dict[str, Any] | None) -> float | None:
+    """Return how old a cached result may be, in seconds; None: none is taken."""
+    if value is None or value is False:
+        return None
+    return math.inf if value is True else value.get("for", math.inf)

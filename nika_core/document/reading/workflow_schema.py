@@ -70,6 +70,7 @@ TASK: Final[dict[str, Any]] = {
     "retry": Map({Optional("max"): _COUNT, Optional("backoff"): _DELAY}),
     "onError": Anything(),
     "always": StrictBool(),
+    "cache": StrictBool() | Map({Optional("for"): Duration(above_zero=True)}),
     "output": OUTPUT,
     "allowedTools": _TOOLS,
     "disallowedTools": _TOOLS,

@@ -14,6 +14,7 @@ from nika_core.engine.core.groups import ChildExpansion, EachExpansion
 from nika_core.engine.core.hashing import messages_hash
 from nika_core.engine.core.messages import CancelTask, CancelTimer, Outcome, StartTask, StartTimer
 from nika_core.engine.core.nodes import Node, WorkflowScope
+from nika_core.engine.core.ports import CachedResult
 from nika_core.engine.core.preparation import Preparation
 from nika_core.engine.core.readiness import ConditionError, skip_reason
 from nika_core.engine.core.results import error_of, started_data, task_data
@@ -114,12 +115,18 @@ class Lifecycle:
             node.parent.identify(node, definition, given)
         choice = self._preparation.choose(node, definition, given)
         epoch = max(choice.epoch, epoch)
-        if choice.action is ReuseAction.REUSE:
+        key = self._preparation.cache_key(node, definition, given)
+        if key and choice.action is ReuseAction.RUN:
+            choice = self._preparation.cached(node, key, choice)
+        if choice.cached is not None:
+            started = started_data(node, epoch, definition, given, choice.reason, key)
+            self._take_cached(node, choice.cached, started)
+        elif choice.action is ReuseAction.REUSE:
             self._reuse_earlier(node, choice)
         elif choice.action is ReuseAction.SKIP:
             self.skip(node, choice.skip)
         else:
-            data = started_data(node, epoch, definition, given, choice.reason)
+            data = started_data(node, epoch, definition, given, choice.reason, key)
             state.transition(node, Running(epoch), EventKind.TASK_STARTED, data)
             state.busy += 1
             state.highest_epoch = max(state.highest_epoch, epoch)
@@ -156,6 +163,13 @@ class Lifecycle:
         if outcome.withheld:
             data["withheld"] = True  # whoever needs it in a later life must not take this for it
         self.succeed(node, outcome, EventKind.TASK_REUSED, data)
+
+    def _take_cached(self, node: Node, cached: CachedResult, started: JsonObject) -> None:
+        """Take what a task of another run has yielded. The event says what the task is, since it does not start."""
+        node.reused = True
+        data = {**started, **task_data(cached.outcome), "cachedFrom": {"run": cached.run_id, "at": cached.at}}
+        del data["attempt"]
+        self.succeed(node, cached.outcome, EventKind.TASK_REUSED, data)
 
     # ---- from running to the end
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -14,7 +14,7 @@ from nika_core.model.usage import Usage
 from nika_core.values import dataclass, field
 
 if TYPE_CHECKING:  # the history needs no more of this module than `SENT`
-    from nika_core.engine.core.messages import InnerBudget, Wait
+    from nika_core.engine.core.messages import InnerBudget, Outcome, Wait
     from nika_core.model.template import Placeholder
     from nika_core.model.workflow import AgentBlock
     from nika_core.plugin import ModelInfo, ModelReply, ModelRequest
@@ -35,6 +35,38 @@ class CallCache(Protocol):
             call: which call of the task, independent of the order in which parallel calls come back.
             value: JSON, not None. Secrets in it are the keeper's business.
         """
+        ...
+
+
+class CachedResult(NamedTuple):
+    """What a task of an earlier run has yielded.
+
+    Attributes:
+        outcome: it costs nothing.
+        run_id: of the run that it is from.
+        at: when it ended, in seconds since the epoch.
+    """
+
+    outcome: Outcome
+    run_id: str
+    at: float
+
+
+class ResultCache(Protocol):
+    """Results of the tasks of earlier runs, for tasks with `cache`."""
+
+    def key(self, keyword: str, folder: str, definition: str, given: str) -> str:
+        """Return the name of a task's result.
+
+        Args:
+            keyword: whose plugin's version counts, too.
+            folder: what relative paths in it are relative to.
+            definition, given: the hashes of what its author says it is, and of what it is given.
+        """
+        ...
+
+    def get(self, key: str, max_age: float) -> CachedResult | None:
+        """Return the result of that name if it is at most so many seconds old; None: there is none. Raise nothing."""
         ...
 
 

@@ -9,11 +9,12 @@ from nika_core.engine.core.groups import EachExpansion, LoopExpansion
 from nika_core.engine.core.hashing import messages_hash, payload_hash
 from nika_core.engine.core.messages import TaskCall
 from nika_core.engine.core.nodes import Node
-from nika_core.engine.core.reuse import FRESH, NO_DEADLINES, Reuse, ReuseDecision
+from nika_core.engine.core.reuse import FRESH, NO_DEADLINES, Reuse, ReuseAction, ReuseDecision
 from nika_core.engine.core.run_state import RunState
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.late_values import late_leaves
 from nika_core.model.message import Message
+from nika_core.values import replace
 
 
 class Preparation:
@@ -67,6 +68,24 @@ class Preparation:
         if choice.changed:
             node.mark_changed()
         return choice
+
+    def cache_key(self, node: Node, definition: str, given: str) -> str:
+        """Return the name under which the results of runs have a node's; "": it is not cached."""
+        cache = self._plan.cache
+        if cache is None or node.task.cache is None:
+            return ""
+        return cache.key(node.task.keyword, node.scope.plan.folder, definition, given)
+
+    def cached(self, node: Node, key: str, choice: ReuseDecision) -> ReuseDecision:
+        """Decide whether the result of another run is taken for a node that would run."""
+        cache, max_age = self._plan.cache, node.task.cache
+        if cache is None or max_age is None or node.rerun or node.retries:
+            return choice
+        found = cache.get(key, max_age)
+        if found is None:
+            return choice
+        reason = f"cached: run {found.run_id} was given the same"
+        return replace(choice, action=ReuseAction.REUSE, reason=reason, cached=found)
 
     def call(self, node: Node, epoch: int, payload: JsonObject) -> TaskCall:
         """Return the call of one epoch of a node."""

@@ -76,6 +76,8 @@ def previous_tasks(events: Iterable[Event], spent: Mapping[str, Usage] | None = 
             ends[identity] = data
             # What a value stood in for had failed.
             state = "failed" if "error" in data else _ENDS[kind]
+            if "cachedFrom" in event.data:  # it has not started: this says what it is
+                before = _started(event.data, before)
             nodes[identity] = _ended(state, data, before)
         elif kind is EventKind.TASK_SKIPPED:
             skipped = nodes.setdefault(identity, PreviousTask("skipped", 0))

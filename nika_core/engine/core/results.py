@@ -42,11 +42,12 @@ def task_data(outcome: Outcome) -> JsonObject:
     return data
 
 
-def started_data(node: Node, epoch: int, definition: str, payload: str, reason: str) -> JsonObject:
+def started_data(node: Node, epoch: int, definition: str, payload: str, reason: str, cache: str = "") -> dict[str, Any]:
     """Return the data of `task.started` for a first attempt.
 
     Args:
         reason: why the outcome of an earlier run was not reused.
+        cache: the name under which its result is kept for other runs; "": it is not.
     """
     data: dict[str, Any] = {
         "keyword": node.task.keyword,
@@ -61,6 +62,8 @@ def started_data(node: Node, epoch: int, definition: str, payload: str, reason: 
         data["key"] = node.key
     if reason:
         data["reason"] = reason
+    if cache:
+        data["cache"] = cache
     return data
 
 

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from nika_core.engine.core.groups import ChildExpansion
 from nika_core.engine.core.nodes import NO_SIGNALS, Node
+from nika_core.engine.core.ports import CachedResult
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.engine.core.run_plan import RunPlan
 from nika_core.errors import Category
@@ -32,7 +33,7 @@ class ReuseAction(Enum):
 class ReuseDecision:
     """`reason` is for the user; `epoch` is the one to run under; `changed`: what depends on it is done again, too.
 
-    `skip` says why it is skipped, if it is.
+    `skip` says why it is skipped, if it is. `cached`: the result of another run that is taken.
     """
 
     action: ReuseAction
@@ -40,6 +41,7 @@ class ReuseDecision:
     epoch: int = 1
     changed: bool = False
     skip: SkipReason = SkipReason.DECISION
+    cached: CachedResult | None = None
 
 
 FRESH = ReuseDecision(ReuseAction.RUN, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from nika_core.engine.core.ports import ResultCache
 from nika_core.engine.core.previous_tasks import PreviousTask
 from nika_core.model.approval import ToolGrant
 from nika_core.model.graph import Graph
@@ -155,6 +156,7 @@ class RunPlan:
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this node and all that depends on it are never reused.
         grants: tool calls that people have allowed for the rest of the run.
+        cache: results of earlier runs, for tasks with `cache`; None: none are taken, and none are kept.
     """
 
     run_id: str
@@ -172,6 +174,7 @@ class RunPlan:
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     grants: tuple[ToolGrant, ...] = ()
+    cache: ResultCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,7 @@ class RunRequest(WorkflowRequest):
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this task and all below it are never reused.
         grants: tool calls that people have allowed for the rest of the run.
+        cache: results of earlier runs, for tasks with `cache`; None: none are taken, and none are kept.
         seq: the number of the last event in the run's history (a resumed run goes on counting).
     """
 
@@ -256,6 +260,7 @@ class RunRequest(WorkflowRequest):
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     grants: tuple[ToolGrant, ...] = ()
+    cache: ResultCache | None = None
     seq: int = 0
 
     @property

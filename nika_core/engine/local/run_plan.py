@@ -62,6 +62,7 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         previous=request.previous,
         rerun_from=request.rerun_from,
         grants=request.grants,
+        cache=request.cache,
     )
 
 
