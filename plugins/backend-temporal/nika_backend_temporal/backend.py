@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from nika_backend_temporal import names
 from nika_backend_temporal.address import Address
-from nika_backend_temporal.connecting import connect, errors_of
+from nika_backend_temporal.connecting import connect, errors_of, let_go
 from nika_backend_temporal.histories import definition_in
 from nika_backend_temporal.large_payloads import MOST, LargePayloads, size_of
 from nika_core.plugin import (
@@ -139,7 +139,8 @@ class TemporalBackend:
             async for update in self._updates(handle, run_id, since, over):
                 yield update
         finally:
-            over.cancel()
+            if over.cancel():
+                let_go()
             await asyncio.gather(over, return_exceptions=True)
 
     async def _updates(
@@ -278,6 +279,8 @@ class TemporalBackend:
                 view: dict[str, Any] = await handle.query(names.VIEW, since)
                 return view, ""
         except (TimeoutError, RPCError) as error:
+            if isinstance(error, TimeoutError):
+                let_go()
             if history_only:
                 return nothing, ""
             why = error.message if isinstance(error, RPCError) else "no worker answers"
