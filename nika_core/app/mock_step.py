@@ -12,7 +12,6 @@ from nika_core.model.json_text import parse_json
 from nika_core.plugin import Facets, StepContext, StepOutput
 from nika_core.template import to_text
 from nika_core.template.json_check import import_validator, value_problems
-from nika_core.template.schema_instance import minimal_instance
 
 _TEXT: Final[JsonObject] = {"type": "string"}
 
@@ -37,7 +36,7 @@ class MockStep:
         if kind == "lines":
             fields = shape is not None and shape.item is not None and shape.item.schema()
             if fields and shape is not None and shape.item is not None:
-                return to_text(minimal_instance(shape.item.schema(_TEXT)))
+                return to_text(_fitting(shape.item.schema(_TEXT)))
             return output or "mock"  # of an empty list the tasks behind it would show nothing
         if kind != "json" and shape is None:
             return output
@@ -52,9 +51,15 @@ class MockStep:
             value = _instance(schema)
         if shape is None or not value_problems(value, shape.schema()):
             return value if kind == "json" else output
-        fitting = minimal_instance({"allOf": [schema, shape.schema()]} if schema else shape.schema(_TEXT))
+        fitting = _fitting({"allOf": [schema, shape.schema()]} if schema else shape.schema(_TEXT))
         return value if value_problems(fitting, schema) else fitting
 
 
 def _instance(schema: JsonObject) -> Json:
-    return minimal_instance(schema) if schema else {}
+    return _fitting(schema) if schema else {}
+
+
+def _fitting(schema: JsonObject) -> Json:
+    from nika_core.template.schema_instance import minimal_instance  # which most mocked tasks do without
+
+    return minimal_instance(schema)

@@ -126,7 +126,7 @@ def run_services(
         call_cache=InMemoryCallCache(),
         mask=prepared.masker.text,
         mask_stream=prepared.masker.stream,
-        masks=lambda: prepared.masker.active,
+        masks=partial(getattr, prepared.masker, "active"),
         add_secrets=prepared.masker.add,
         policies=policies,
         attend=caller.attend,

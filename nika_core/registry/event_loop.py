@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
+from operator import is_
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -87,6 +88,8 @@ def _restore(before: _State) -> Iterator[str]:
     watched, policy = before
     for each, was in watched:
         now = vars(each)
+        if len(now) == len(was) and all(map(is_, now.values(), was.values())):  # as nearly always: a fifth of the time
+            continue
         for name, value in was.items():
             if name not in _CHANGES_BY_ITSELF and now.get(name) is not value:
                 setattr(each, name, value)

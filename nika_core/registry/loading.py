@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import pluggy
 
 from nika_core import codes
-from nika_core.errors import PluginError, TaskError
+from nika_core.errors import PluginError, TaskError, UsageError
 from nika_core.model.bounded import shorten
 from nika_core.plugin import (
     API_VERSION,
@@ -191,7 +191,8 @@ def load_object(record: PluginRecord, name: str) -> Any:
 def make(record: PluginRecord, name: str, *arguments: object) -> Any:
     """An instance of what "package.module:Class" names.
 
-    Raises PluginError, or the TaskError of what is made with arguments: what the user has configured may be wrong.
+    Raises PluginError, or the TaskError or UsageError of what is made with arguments: what the user has given may be
+    wrong.
     """
     made = load_object(record, name)
     try:
@@ -200,7 +201,7 @@ def make(record: PluginRecord, name: str, *arguments: object) -> Any:
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:
-        if arguments and isinstance(error, TaskError):
+        if arguments and isinstance(error, TaskError | UsageError):
             raise
         raise broken(record, f"cannot make {name}: {one_line(error)}") from error
 

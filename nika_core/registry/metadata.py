@@ -146,12 +146,17 @@ class Offer(NamedTuple):
 
 
 def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
-    """Yield what each distribution offers in these groups; of several of one name, the first that can be read counts.
+    """Return what each distribution offers in these groups, by `first_of_each_name`."""
+    return first_of_each_name(all_offers(groups, distributions))
+
+
+def first_of_each_name(offers: Iterable[Offer]) -> Iterator[Offer]:
+    """Yield offers; of several distributions of one name, that of the first that can be read.
 
     One whose metadata cannot be read hides no other of its name, but is hidden by one before it.
     """
     seen: set[str] = set()
-    for offer in _all_offers(groups, distributions):
+    for offer in offers:
         key = normal_name(offer.name)
         if key not in seen:
             yield offer
@@ -159,7 +164,8 @@ def offers_in(groups: Collection[str], distributions: Iterable[Distribution]) ->
                 seen.add(key)
 
 
-def _all_offers(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
+def all_offers(groups: Collection[str], distributions: Iterable[Distribution]) -> Iterator[Offer]:
+    """Yield what each distribution offers in these groups, or why its metadata cannot be used."""
     for distribution in distributions:
         path = folder_of(distribution)
         if os.path.isdir(path):  # noqa: PTH112  # as above
@@ -265,13 +271,17 @@ def summaries(names: Collection[str]) -> dict[str, str]:
 
 def installed() -> Iterable[Distribution]:
     """All installed distributions, in the order of `sys.path`."""
-    if all(map(_is_usual, sys.meta_path)):
-        found = _in_folders()
-        if found is not None:
-            return found
+    found = [in_folder(path) for path in sys.path] if has_usual_finders() else [None]
+    if None not in found:
+        return [each for folder in found for each in folder or ()]
     import importlib_metadata
 
     return importlib_metadata.distributions()
+
+
+def has_usual_finders() -> bool:
+    """Return whether modules, and so distributions, are found by nothing but Python's own means."""
+    return all(map(_is_usual, sys.meta_path))
 
 
 def _is_usual(finder: object) -> bool:
@@ -280,17 +290,14 @@ def _is_usual(finder: object) -> bool:
     return type(finder).__module__ in _USUAL_FINDERS
 
 
-def _in_folders() -> list[Folder] | None:
-    """Return None if a path may be more than a folder."""
-    found: list[Folder] = []
-    for path in sys.path:
-        try:
-            names = os.listdir(path or ".")  # noqa: PTH208  # pathlib costs as much again
-        except NotADirectoryError:
-            return None
-        except OSError:
-            continue
-        if path.lower().endswith(".egg"):
-            return None
-        found += [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(DISTRIBUTION_INFO)]  # noqa: PTH118  # as above
-    return found
+def in_folder(path: str) -> list[Folder] | None:
+    """Return the distributions in a folder of `sys.path`; None if it may be more than a folder."""
+    try:
+        names = os.listdir(path or ".")  # noqa: PTH208  # pathlib costs as much again
+    except NotADirectoryError:
+        return None
+    except OSError:
+        return []
+    if path.lower().endswith(".egg"):
+        return None
+    return [Folder(os.path.join(path, name)) for name in names if name.lower().endswith(DISTRIBUTION_INFO)]  # noqa: PTH118  # as above

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from nika_core.registry.installed_offers import installed_offers
 from nika_core.registry.kinds import BY_GROUP, Kind
-from nika_core.registry.metadata import Distribution, installed, offers_in
+from nika_core.registry.metadata import Distribution, offers_in
 from nika_core.values import dataclass, field
 
 DISTRIBUTION: Final = "nika-workflows"  # what people install: it requires the kernel and every built-in plugin
@@ -44,7 +45,7 @@ def scan(
 ) -> tuple[PluginRecord, ...]:
     """Return all plugins of all installed distributions, sorted; or those of some groups of entry points."""
     found: list[PluginRecord] = []
-    for offer in offers_in(groups, installed() if distributions is None else distributions):
+    for offer in installed_offers(groups) if distributions is None else offers_in(groups, distributions):
         for point in offer.points:
             module = point.value.partition("[")[0].strip()  # what follows are extras, which pip installs
             kind = BY_GROUP[point.group]

@@ -20,7 +20,7 @@ from nika_core.engine.core.ports import CallScope, Suspended
 from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.admitted_calls import AdmittedCalls, note_call
 from nika_core.engine.llm.batching import Batches, BatchPolicy
-from nika_core.engine.llm.breaker import BreakerSettings, Permit
+from nika_core.engine.llm.breaker import Breaker, BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.fallback import (
@@ -243,11 +243,12 @@ class ResilientCaller:
         return self._reached[wanted]
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
+        breaker = self._connections.breaker(in_flight.connection, in_flight.info.name)
         try:
             output = request.max_tokens or 0
             await self._rate_waits.acquire(in_flight, output, call)
-            permit = await self._connections.breaker(in_flight.connection, in_flight.info.name).enter()
-            self._tell_breaker(call, in_flight)
+            permit = await breaker.enter()
+            _tell_breaker(call, in_flight, breaker)
         except BaseException:
             in_flight.reservation.release()
             raise
@@ -279,13 +280,13 @@ class ResilientCaller:
                 )
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
-            self._tell_breaker(call, in_flight)
+            _tell_breaker(call, in_flight, breaker)
             note_call(call, in_flight, usage)
             call.on_usage(usage)
             self._tell_others(in_flight, error)
             raise
         permit.succeeded()
-        self._tell_breaker(call, in_flight)
+        _tell_breaker(call, in_flight, breaker)
         if isinstance(finished.rates, RateState):
             self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
         self._tell_others(in_flight, finished)
@@ -372,13 +373,13 @@ class ResilientCaller:
         parts = reply_parts(text, finished, in_flight.connection.provider.name)
         return ModelReply(parts, finished.stop_reason, usage, model)
 
-    def _tell_breaker(self, call: CallScope, in_flight: InFlightCall) -> None:
-        name = in_flight.info.name
-        changed = self._connections.breaker(in_flight.connection, name).change()
-        if changed is not None and call.on_breaker is not None:
-            call.on_breaker(name, in_flight.connection.provider.name, *changed)
-
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:
             self._told.add(message)
             call.notice(message)
+
+
+def _tell_breaker(call: CallScope, in_flight: InFlightCall, breaker: Breaker) -> None:
+    changed = breaker.change()
+    if changed is not None and call.on_breaker is not None:
+        call.on_breaker(in_flight.info.name, in_flight.connection.provider.name, *changed)

@@ -220,6 +220,8 @@ class Reserver:
         excess = self._excesses.of(provider, info.name)
         if room is not None:
             excess = max(0, min(excess, room - tokens))
+        if not excess:
+            return tokens, cost
         return tokens + excess, None if cost is None else cost + (self._excesses.cost(provider, info, excess) or 0)
 
     def _in_flight(

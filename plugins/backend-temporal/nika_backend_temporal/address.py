@@ -37,7 +37,14 @@ class Address:
         options = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         if unknown := sorted(options.keys() - set(_OPTIONS)):
             raise _wrong(url, f"there is no option `{unknown[0]}`", f"there are: {', '.join(_OPTIONS)}")
-        self.api_key = environ.get(API_KEY) or None
+        self.api_key = environ.get(API_KEY, "").strip() or None
+        if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise UsageError(
+                f"{API_KEY} has characters that no API key has",
+                code=codes_of_nika.USAGE,
+                hint="copy the key again: letters, digits and signs in one line",
+            )
+        self.has_certificate = "cert" in options
         self.tls = _tls(url, options, has_key=self.api_key is not None)
 
 
@@ -65,9 +72,14 @@ def _content(url: str, options: Mapping[str, str], name: str) -> bytes | None:
     if name not in options:
         return None
     try:
-        return read_file(Path(options[name]))
+        content = read_file(Path(options[name]))
     except FileError as error:
-        raise _wrong(url, f"`{name}`: {error.message}") from None
+        raise _wrong(url, f"`{name}`: {error.message}", "correct the path") from None
+    kind = b"PRIVATE KEY" if name == "key" else b"CERTIFICATE"
+    if kind + b"-----" not in content:  # the library takes any file, and says later that nobody is trusted
+        what = "private key" if name == "key" else "certificate"
+        raise _wrong(url, f"`{name}`: {options[name]} has no {what} in PEM format", "name a file that has one")
+    return content
 
 
 def _wrong(url: str, why: str, hint: str = f"write it like {_EXAMPLE}") -> UsageError:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
@@ -17,14 +20,16 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
 )
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
-from nika_backend_temporal.address import API_KEY, Address
+from nika_backend_temporal.address import Address
+from nika_backend_temporal.connection_errors import of_rpc, of_text, unusable
 from nika_backend_temporal.large_payloads import LargePayloads
-from nika_core.plugin import UsageError, codes
 
 _SECONDS: Final = 10.0
+_MOMENT: Final = 0.5  # seconds that a thread has to note that its call was cancelled
 _LOGGED: Final = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+_LET_GO: Final[list[float]] = []  # when a call was cancelled last
 
 
 class _JsonInOrder(JSONPlainPayloadConverter):
@@ -49,6 +54,12 @@ def converter(codec: LargePayloads) -> DataConverter:
     return DataConverter(payload_converter_class=_InOrder, payload_codec=codec)
 
 
+@cache
+def _runtime() -> Runtime:
+    """Return what all connections of this process share: each has threads of its own."""
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=_LOGGED)))
+
+
 async def connect(address: Address, codec: LargePayloads) -> Client:
     """Return a client. Raise UsageError if the server cannot be reached, or has no such namespace."""
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -61,16 +72,36 @@ async def connect(address: Address, codec: LargePayloads) -> Client:
                 tls=address.tls,
                 api_key=address.api_key,
                 data_converter=converter(codec),
-                runtime=Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=_LOGGED))),
+                runtime=_runtime(),
             )
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=address.namespace))
     except TimeoutError:
-        raise _unreachable(address, f"it gave no answer within {_SECONDS:g} s") from None
+        let_go()
+        hint = "start it again, or correct the address; a proxy or a firewall may be between"
+        raise unusable(address, f"it gave no answer within {_SECONDS:g} s", hint) from None
+    except asyncio.CancelledError:
+        let_go()
+        raise
     except RPCError as error:
-        raise _failed(address, error) from None
+        raise of_rpc(address, error) from None
     except RuntimeError as error:  # what the library raises if there is nobody to connect to
-        raise _unreachable(address, _short(error)) from None
+        raise of_text(address, str(error)) from None
     return client
+
+
+def let_go() -> None:
+    """Note that a call of the library was cancelled.
+
+    A thread of the library still has to note it in Python. If that happens while the interpreter ends, the process
+    hangs or crashes ("Fatal Python error"), so it ends a moment later.
+    """
+    if not _LET_GO:
+        atexit.register(_wait_for_threads)
+    _LET_GO[:] = [time.monotonic()]
+
+
+def _wait_for_threads() -> None:
+    time.sleep(max(0.0, _LET_GO[0] + _MOMENT - time.monotonic()))
 
 
 @asynccontextmanager
@@ -79,33 +110,4 @@ async def errors_of(address: Address) -> AsyncIterator[None]:
     try:
         yield
     except RPCError as error:
-        raise _failed(address, error) from error
-
-
-def _failed(address: Address, error: RPCError) -> UsageError:
-    if error.status is RPCStatusCode.NOT_FOUND and "amespace" in error.message:
-        hint = f"temporal operator namespace create -n {address.namespace} --address {address.target}"
-        return UsageError(
-            f"the Temporal server at {address.target} has no namespace '{address.namespace}'",
-            code=codes.USAGE,
-            hint=f"name another one, or make it: {hint}",
-        )
-    if error.status in (RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED):
-        return UsageError(
-            f"the Temporal server at {address.target} refuses: {error.message}",
-            code=codes.USAGE,
-            hint=f"check {API_KEY}, and `cert` and `key` of the address",
-        )
-    return _unreachable(address, error.message)
-
-
-def _unreachable(address: Address, why: str) -> UsageError:
-    return UsageError(
-        f"the Temporal server at {address.target} cannot be used: {why}",
-        code=codes.NETWORK_FAILED,
-        hint="start one (`temporal server start-dev`), or correct the address; `?tls=yes` for one that wants TLS",
-    )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+        raise of_rpc(address, error) from error

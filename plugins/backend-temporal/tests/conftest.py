@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from nika_core.cli import main
 
 ROOT = Path(__file__).parents[3]
 START = 60.0  # seconds that a process has to be there
@@ -123,12 +126,19 @@ class Workers:
 
     def start(self, *options: str, environ: dict[str, str] | None = None) -> Process:
         """Start one, and wait until it takes work."""
-        nika = str(Path(sys.executable).with_name("nika"))
-        log = self._folder / f"worker-{len(self._started) + 1}.log"
-        worker = Process([nika, "worker", "--on", self._server.url, *options], log, environ)
-        self._started.append(worker)
-        until(lambda: worker.said("worker on"), "the worker's start")
+        [worker] = self.start_several(environ or {}, options=options)
         return worker
+
+    def start_several(self, *environs: dict[str, str], options: tuple[str, ...] = ()) -> list[Process]:
+        """Start one with each environment, at the same time, and wait until all take work."""
+        nika = str(Path(sys.executable).with_name("nika"))
+        begun = []
+        for environ in environs:
+            log = self._folder / f"worker-{len(self._started) + 1}.log"
+            begun.append(Process([nika, "worker", "--on", self._server.url, *options], log, environ))
+            self._started.append(begun[-1])
+        until(lambda: all(worker.said("worker on") for worker in begun), "the workers' start")
+        return begun
 
     def end(self) -> None:
         """Kill all that are left."""
@@ -190,6 +200,29 @@ def folder(tmp_path: Path) -> Path:
     """Return a folder that belongs to no project."""
     (tmp_path / ".git").mkdir()
     return tmp_path
+
+
+@pytest.fixture
+def nika(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Call the command line in a folder, in this process: a new one would import the same again for each call."""
+
+    def call(*arguments: str, folder: Path, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        code: Any = 0
+        capfd.readouterr()
+        with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+            patch.setenv("NO_COLOR", "1")
+            for name, value in (environ or {}).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["nika", *arguments])
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return subprocess.CompletedProcess(arguments, code, captured.out, captured.err)
+
+    return call
 
 
 class BatchServer:

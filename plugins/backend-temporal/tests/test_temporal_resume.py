@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
-NIKA = str(Path(sys.executable).with_name("nika"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder that belongs to no project."""
-    (tmp_path / ".git").mkdir()
-    return tmp_path
-
-
-def nika(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Call the command line in a folder."""
-    return subprocess.run(
-        [NIKA, *arguments],
-        cwd=folder,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
 
 
 def done_in(log: Path) -> list[str]:
@@ -44,7 +19,7 @@ def done_in(log: Path) -> list[str]:
 
 
 def test_a_failed_run_is_resumed_with_what_had_ended_and_what_was_edited_since(
-    server: Any, worker: Any, folder: Path
+    server: Any, worker: Any, nika: Any, folder: Path
 ) -> None:
     log, file = folder / "log", folder / "w.nika.yaml"
     text = f"""
@@ -85,7 +60,7 @@ tasks:
     assert "the workflow has no such task" in wrong.stderr
 
 
-def test_a_run_that_has_not_ended_is_not_resumed(server: Any, worker: Any, folder: Path) -> None:
+def test_a_run_that_has_not_ended_is_not_resumed(server: Any, worker: Any, nika: Any, folder: Path) -> None:
     (folder / "w.nika.yaml").write_text("tasks:\n  - {id: sure, ask: Sure?}\n")
     asked = nika("run", "--on", server.url, "w.nika.yaml", "--format", "json", folder=folder)
     run_id = json.loads(asked.stdout)["runId"]
@@ -106,7 +81,7 @@ def test_a_run_that_has_not_ended_is_not_resumed(server: Any, worker: Any, folde
     assert "has ended: nothing in it waits" in late.stderr
 
 
-def test_a_run_that_was_submitted_from_here_needs_no_address(server: Any, worker: Any, folder: Path) -> None:
+def test_a_run_that_was_submitted_from_here_needs_no_address(server: Any, worker: Any, nika: Any, folder: Path) -> None:
     (folder / "w.nika.yaml").write_text("name: asks\ntasks:\n  - {id: sure, ask: Sure?}\n")
     asked = nika("run", "--on", server.url, "w.nika.yaml", "--format", "json", folder=folder)
     run_id = json.loads(asked.stdout)["runId"]

@@ -19,22 +19,6 @@ pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
 NIKA = str(Path(sys.executable).with_name("nika"))
 
 
-def nika(
-    *arguments: str, folder: Path, environ: dict[str, str] | None = None, seconds: float = 90.0
-) -> subprocess.CompletedProcess[str]:
-    """Call the command line in a folder."""
-    return subprocess.run(
-        [NIKA, *arguments],
-        cwd=folder,
-        env={**os.environ, **(environ or {})},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-
-
 def workflow(folder: Path, text: str) -> str:
     """Write a workflow, and return its file's name."""
     (folder / "w.nika.yaml").write_text(text)
@@ -78,7 +62,7 @@ def test_a_killed_worker_is_noticed_and_what_had_ended_is_not_done_again(
     own_server: Any, workers: Any, folder: Path, until: Any
 ) -> None:
     log = folder / "log"
-    first, second = workers.start("--concurrency", "3"), workers.start("--concurrency", "3")
+    first, second = workers.start_several({}, {}, options=("--concurrency", "3"))
     run = submitted(folder, own_server.url, workflow(folder, GRAPH.replace("LOG", str(log))))
     until(lambda: sum(line.startswith("START") for line in lines(log)) >= 4, "the start of the items")
 
@@ -94,10 +78,10 @@ def test_a_killed_worker_is_noticed_and_what_had_ended_is_not_done_again(
 
 
 def test_client_workers_and_server_are_killed_and_the_run_goes_on(
-    own_server: Any, workers: Any, folder: Path, until: Any
+    own_server: Any, workers: Any, nika: Any, folder: Path, until: Any
 ) -> None:
     log = folder / "log"
-    before = [workers.start(), workers.start()]
+    before = workers.start_several({}, {})
     run = submitted(folder, own_server.url, workflow(folder, GRAPH.replace("LOG", str(log))))
     until(lambda: "START 1" in lines(log), "the start of an item")
 
@@ -117,7 +101,9 @@ def test_client_workers_and_server_are_killed_and_the_run_goes_on(
     assert lines(log)[-1] == "END last"
 
 
-def test_a_question_is_open_over_a_restart_of_the_worker(own_server: Any, workers: Any, folder: Path) -> None:
+def test_a_question_is_open_over_a_restart_of_the_worker(
+    own_server: Any, workers: Any, nika: Any, folder: Path
+) -> None:
     worker = workers.start()
     name = workflow(folder, backend_checks.ASKING)
     asked = nika("run", "--on", own_server.url, name, "--format", "json", folder=folder)
@@ -134,7 +120,9 @@ def test_a_question_is_open_over_a_restart_of_the_worker(own_server: Any, worker
     assert json.loads(ended.stdout)["tasks"][1]["output"] == "the answer is true"
 
 
-def test_cancelling_ends_the_process_group_on_the_worker(server: Any, worker: Any, folder: Path, until: Any) -> None:
+def test_cancelling_ends_the_process_group_on_the_worker(
+    server: Any, worker: Any, nika: Any, folder: Path, until: Any
+) -> None:
     child = folder / "child"
     text = f"""
 tasks:
@@ -174,7 +162,9 @@ def test_a_worker_that_is_told_to_end_lets_its_tasks_end(
     assert lines(log) == ["START", "END"]
 
 
-def test_a_keyword_that_no_worker_offers_is_told_at_once(own_server: Any, workers: Any, folder: Path) -> None:
+def test_a_keyword_that_no_worker_offers_is_told_at_once(
+    own_server: Any, workers: Any, nika: Any, folder: Path
+) -> None:
     workers.start("--keywords", "set,http")
     name = workflow(folder, "tasks:\n  - id: one\n    shell: echo 1\n")
 
@@ -197,7 +187,9 @@ def test_a_list_of_a_thousand_items(server: Any, worker: Any, folder: Path) -> N
     assert result.task("shells").output == [str(n) for n in range(40)]
 
 
-def test_a_large_input_needs_a_shared_folder_and_travels_by_it(own_server: Any, workers: Any, folder: Path) -> None:
+def test_a_large_input_needs_a_shared_folder_and_travels_by_it(
+    own_server: Any, workers: Any, nika: Any, folder: Path
+) -> None:
     shared = folder / "shared"
     shared.mkdir()
     (folder / "large.txt").write_text("x" * 3_000_000)
@@ -215,7 +207,7 @@ def test_a_large_input_needs_a_shared_folder_and_travels_by_it(own_server: Any, 
     assert json.loads(done.stdout)["tasks"][0]["output"] == "3000000"
 
 
-def test_the_folder_of_the_run_needs_a_shared_folder(server: Any, worker: Any, folder: Path) -> None:
+def test_the_folder_of_the_run_needs_a_shared_folder(server: Any, worker: Any, nika: Any, folder: Path) -> None:
     text = "tasks:\n  - id: write\n    shell: 'echo 1 > ${run.folder}/one'\n"
     text += "  - id: there\n    shell: {command: ls, workingDir: sub}\n"
 
@@ -225,7 +217,7 @@ def test_the_folder_of_the_run_needs_a_shared_folder(server: Any, worker: Any, f
     assert "'write' (the run's folder); 'there' (`workingDir` is relative)" in refused.stderr
 
 
-def test_a_secret_of_the_environment_does_not_travel(server: Any, worker: Any, folder: Path) -> None:
+def test_a_secret_of_the_environment_does_not_travel(server: Any, worker: Any, nika: Any, folder: Path) -> None:
     name = workflow(folder, "tasks:\n  - id: show\n    shell: {command: 'true', env: {A: '${env.ACME_TOKEN}'}}\n")
 
     refused = nika("run", "--on", server.url, name, folder=folder, environ={"ACME_TOKEN": "s3cret-value"})
@@ -246,7 +238,7 @@ def test_a_secret_of_the_environment_does_not_travel(server: Any, worker: Any, f
         ("elsewhere://x", "no installed backend"),
     ],
 )
-def test_a_wrong_address_is_a_clear_error(server: Any, folder: Path, url: str, said: str) -> None:
+def test_a_wrong_address_is_a_clear_error(server: Any, nika: Any, folder: Path, url: str, said: str) -> None:
     url = url.replace("{server}/../nowhere", server.url.replace("/default", "/nowhere"))
     name = workflow(folder, "tasks:\n  - id: one\n    shell: echo 1\n")
 
@@ -277,7 +269,7 @@ tasks:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_an_option_of_run_works_or_is_refused_by_its_name(
-    server: Any, worker: Any, folder: Path, options: tuple[str, ...], code: int, said: str
+    server: Any, worker: Any, nika: Any, folder: Path, options: tuple[str, ...], code: int, said: str
 ) -> None:
     (folder / "answers.yaml").write_text("sure: true\n")
     text = OPTIONS if "--mock" in options else OPTIONS.replace("  - {id: sure, ask: Sure?}\n", "")
@@ -287,3 +279,56 @@ def test_an_option_of_run_works_or_is_refused_by_its_name(
 
     assert ended.returncode == code, ended.stderr
     assert said in ended.stdout + ended.stderr
+
+
+def test_ctrl_c_detaches_and_twice_cancels_the_run(
+    server: Any, worker: Any, nika: Any, folder: Path, until: Any
+) -> None:
+    child = folder / "child"
+    text = f"tasks:\n  - id: long\n    shell: 'sleep 600 & echo $! > {child}; wait'\n    timeout: 20m\n"
+    run = submitted(folder, server.url, workflow(folder, text))
+    until(lambda: child.exists() and child.read_text().strip(), "the start of the process")
+    pid = int(child.read_text())
+
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    again = err.partition("to attach again: nika ")[2].split()
+    goes_on = json.loads(
+        nika("runs", "list", "--on", server.url, "--last", "1", "--format", "json", folder=folder).stdout
+    )
+    attached = subprocess.Popen(
+        [NIKA, *again, "--format", "jsonl"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert attached.stdout is not None
+    assert attached.stderr is not None
+    attached.stdout.readline()  # it follows the run
+    attached.send_signal(signal.SIGINT)
+    assert "detaching" in attached.stderr.readline()
+    attached.send_signal(signal.SIGINT)
+    last_line = attached.communicate(timeout=60)[0].splitlines()[-1]
+    listed = json.loads(
+        nika("runs", "list", "--on", server.url, "--last", "1", "--format", "json", folder=folder).stdout
+    )
+
+    assert (run.returncode, out) == (130, "")
+    assert [each["status"] for each in goes_on["runs"]] == ["running"]
+    assert attached.returncode == 130
+    assert json.loads(last_line)["data"]["status"] == "cancelled"
+    assert [each["status"] for each in listed["runs"]] == ["cancelled"]
+    assert listed["runs"][0]["runId"] == again[2]
+    until(lambda: not Path(f"/proc/{pid}").exists(), "the end of the process")
+
+
+def test_a_list_of_runs_is_narrowed_on_a_backend_too(server: Any, worker: Any, nika: Any, folder: Path) -> None:
+    (folder / "w.nika.yaml").write_text("name: narrowed\ntasks:\n  - {id: one, set: 1}\n")
+    for _ in range(2):
+        nika("run", "--on", server.url, "w.nika.yaml", folder=folder)
+
+    def listed(*options: str) -> list[str]:
+        shown = nika("runs", "list", "--on", server.url, *options, "--format", "json", folder=folder)
+        return [run["workflow"] for run in json.loads(shown.stdout)["runs"]]
+
+    assert listed("--workflow", "narrowed", "--newer-than", "1h") == ["narrowed"] * 2
+    assert listed("--workflow", "narrowed", "--older-than", "1h") == []
+    assert listed("--last", "1") == ["narrowed"]
+    assert listed("--workflow", "narrowed", "--last", "1") == ["narrowed"]

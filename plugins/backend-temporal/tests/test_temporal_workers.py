@@ -100,7 +100,7 @@ flows:
   - {{source: held, target: after}}
 """
     )
-    both = [workers.start(environ=environ), workers.start(environ=environ)]
+    both = workers.start_several(environ, environ)
     run = start(folder, environ, "run", "--on", own_server.url, "w.nika.yaml", "--format", "json")
     until(lambda: run.poll() is not None or list(folder.glob("go.*")), "the start of a task that waits")
     assert run.poll() is None, run.communicate()
@@ -119,7 +119,7 @@ flows:
 
 
 def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
-    own_server: Any, workers: Any, folder: Path, until: Any
+    own_server: Any, workers: Any, nika: Any, folder: Path, until: Any
 ) -> None:
     told = folder / "told"
     (folder / "tell.sh").write_text(f"#!/bin/sh\ncat >> {told}; echo >> {told}\n")
@@ -129,47 +129,44 @@ def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
     trusted = {"NIKA_TRUST": str(folder)}
     worker = workers.start()
 
-    run = start(folder, trusted, "run", "--on", own_server.url, "w.nika.yaml", "--format", "json")
-    out, err = run.communicate(timeout=60)
-    assert run.returncode == 4, err
-    run_id = json.loads(out)["runId"]
+    project = {"folder": folder, "environ": trusted}
+    asked = nika("run", "--on", own_server.url, "w.nika.yaml", "--format", "json", **project)
+    assert asked.returncode == 4, asked.stderr
+    run_id = json.loads(asked.stdout)["runId"]
     until(told.exists, "the notice")
     worker.kill()
     workers.start()
-    answer = start(folder, trusted, "answer", run_id, "sure", "yes", "--on", own_server.url)
-    assert answer.communicate(timeout=60)[1]
-    attach = start(folder, trusted, "runs", "attach", run_id, "--on", own_server.url, "--format", "jsonl")
-    events = [json.loads(line) for line in attach.communicate(timeout=60)[0].splitlines()]
+    answered = nika("answer", run_id, "sure", "yes", "--on", own_server.url, **project)
+    assert answered.returncode == 0, answered.stderr
+    attached = nika("runs", "attach", run_id, "--on", own_server.url, "--format", "jsonl", **project)
+    events = [json.loads(line) for line in attached.stdout.splitlines()]
 
     assert told.read_text().count("question.opened") == 1
     assert [event["event"] for event in events].count("question.notified") == 1
 
 
 def test_a_run_stays_with_workers_of_its_version_and_says_so_if_there_is_none(
-    own_server: Any, workers: Any, folder: Path, environ: dict[str, str]
+    own_server: Any, workers: Any, nika: Any, folder: Path, environ: dict[str, str]
 ) -> None:
     (folder / "w.nika.yaml").write_text("tasks:\n  - {id: sure, ask: Sure?}\n")
+    on = ("--on", own_server.url)
     worker = workers.start()
-    run = start(folder, {}, "run", "--on", own_server.url, "w.nika.yaml", "--format", "json")
-    run_id = json.loads(run.communicate(timeout=60)[0])["runId"]
-    check = start(folder, {}, "worker", "check", "--on", own_server.url, "--format", "json")
-    version = json.loads(check.communicate(timeout=60)[0])["version"]
+    run_id = json.loads(nika("run", *on, "w.nika.yaml", "--format", "json", folder=folder).stdout)["runId"]
+    version = json.loads(nika("worker", "check", *on, "--format", "json", folder=folder).stdout)["version"]
 
     assert worker.terminate() == 0
     other = workers.start(environ=environ)  # it has another plugin
-    check = start(folder, environ, "worker", "check", "--on", own_server.url, "--format", "json")
+    check = start(folder, environ, "worker", "check", *on, "--format", "json")
     there = json.loads(check.communicate(timeout=60)[0])
-    held_up = start(folder, {}, "runs", "show", run_id, "--on", own_server.url).communicate(timeout=60)[1]
+    held_up = nika("runs", "show", run_id, *on, folder=folder).stderr
     workers.start()
-    answer = start(folder, {}, "answer", run_id, "sure", "yes", "--on", own_server.url)
-    answered = answer.communicate(timeout=60)[1]
-    attach = start(folder, {}, "runs", "attach", run_id, "--on", own_server.url)
-    attach.communicate(timeout=60)
+    answered = nika("answer", run_id, "sure", "yes", *on, folder=folder).stderr
+    attached = nika("runs", "attach", run_id, *on, folder=folder)
 
     assert there["version"] != version
     assert there["version"] in {each["version"] for each in there["versions"]}
     assert f"it stays with workers of version {version}" in held_up
     assert f"there are some of {there['version']}" in held_up
     assert "is answered" in answered
-    assert attach.returncode == 0
+    assert attached.returncode == 0
     assert other.popen.poll() is None
