@@ -96,6 +96,7 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
         mock=bool(recorded_options.get("mock")),
         economy=bool(recorded_options.get("economy")),
         answers=recorded_options.get("answers"),
+        key=recorded_options.get("key"),
         only=_only(recorded),
         no_cache=bool(recorded_options.get("noCache")),
         refresh=bool(recorded_options.get("refresh")),
