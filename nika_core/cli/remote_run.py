@@ -13,6 +13,7 @@ import nika_core as nika
 from nika_core.cli.console import mask_with, plain, print_message, style
 from nika_core.cli.live_run import EXIT_CODES, Observer, observers_of, print_result, print_warning
 from nika_core.cli.prompting import at_a_terminal
+from nika_core.errors import NikaError
 from nika_core.model.json import Json
 from nika_core.model.state import RunResult, RunStatus
 
@@ -46,6 +47,7 @@ def submit_run(
 
     async def work() -> RunResult | None:
         await remote.backend.submit(submission)
+        remote.is_there()
         remote.note(prepared.workflow.name)
         if format_ == "pretty":
             print_message(f"run {submission.run_id} on {plain(url)}")
@@ -68,6 +70,7 @@ def attach_run(
 
     prepared = nika.backends.prepared(nika.run_to_end(definition()), workspace=workspace)
     remote = RemoteRun(prepared, url, shared, run_id, workspace)
+    remote.is_there()
     return remote.show(remote.follow, format_, verbose)
 
 
@@ -95,7 +98,13 @@ class RemoteRun:
         self._open: dict[str, Any] = {}
         self._left_open = False
         self._interrupts = 0
+        self._begun: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[RunResult | None] | None = None
+        self._there = asyncio.Event()
+
+    def is_there(self) -> None:
+        """Note that the backend has the run."""
+        self._there.set()
 
     def note(self, workflow: str) -> None:
         """Note that the run is on this backend, so that other commands find it."""
@@ -137,8 +146,7 @@ class RemoteRun:
                 self._questions.close()
             close()
         if result is None:
-            again = f"nika runs attach {self._run_id} --on {self._url}"
-            print_message(f"the run goes on without this terminal; to attach again: {plain(again)}")
+            self._say_what_was_left()
             return EXIT_CODES[RunStatus.CANCELLED]
         with suppress(OSError):
             self._index.note_status(self._run_id, str(result.status))
@@ -195,14 +203,38 @@ class RemoteRun:
         self._interrupts += 1
         if self._interrupts == 1:
             print_message(style(f"detaching; within {_AGAIN:g} s again: cancel the run", "yellow"))
-            self._loop.call_later(_AGAIN, self._detach)
+            self._loop.call_later(_AGAIN, lambda: self._begin(self._detach()))
+        elif self._interrupts == 2:
+            print_message(style("cancelling the run; again: do not wait for its end", "yellow"))
+            self._begin(self._cancel())
         else:
-            self._cancelling = self._loop.create_task(self._cancel())
+            self._following.cancel()
 
-    def _detach(self) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+
+    async def _detach(self) -> None:
+        await self._there.wait()  # what is on its way to the backend cannot be called back
         if self._interrupts == 1 and self._following is not None:
             self._following.cancel()
 
     async def _cancel(self) -> None:
-        print_message(style("cancelling the run", "yellow"))
-        await self.backend.cancel(self._run_id, "interrupted")
+        await self._there.wait()
+        try:
+            await self.backend.cancel(self._run_id, "interrupted")
+        except NikaError as error:
+            print_warning(f"the run was not cancelled: {error.message}")
+
+    def _say_what_was_left(self) -> None:
+        on = f"--on {self._url}"
+        if not self._there.is_set():
+            print_message(f"it is not known whether the run was submitted: {plain(f'nika runs list {on}')}")
+        elif self._interrupts > 1:
+            show = f"nika runs show {self._run_id} {on}"
+            print_message(f"the run is told to end; to see how it ended: {plain(show)}")
+        else:
+            again = f"nika runs attach {self._run_id} {on}"
+            print_message(f"the run goes on without this terminal; to attach again: {plain(again)}")

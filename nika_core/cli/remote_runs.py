@@ -20,7 +20,8 @@ from nika_core.model.text import iso_time, time_text
 from nika_core.plugin import Backend, BackendRun, RunUpdate
 
 T = TypeVar("T")
-_LISTED: Final = 1000  # runs among which a shortened id is looked for
+_LISTED: Final = 1000  # runs among which some are looked for
+_SHOWN: Final = 100  # runs in a list without --last
 
 
 class RemoteRuns:
@@ -32,14 +33,16 @@ class RemoteRuns:
         self._url = url
         self._shared = shared
 
-    def list(self, status: list[str] | None, workflow: str | None, format_: Format) -> None:
-        """Print the runs, the newest first."""
-        wanted = set(status or ())
-        found = [
-            run
-            for run in self._with(lambda backend: backend.runs())
-            if (not wanted or run.status in wanted) and workflow in (None, run.workflow)
-        ]
+    def list(self, wanted: Callable[[BackendRun], bool] | None, last: int | None, format_: Format) -> None:
+        """Print the runs, the newest first.
+
+        Args:
+            wanted: which of them; None: all.
+            last: at most this many.
+        """
+        most = _SHOWN if last is None else last
+        looked_at = self._with(lambda backend: backend.runs(_LISTED if wanted is not None else most))
+        found = [run for run in looked_at if wanted is None or wanted(run)][:most]
         if format_ is Format.JSON:
             print_json({"runs": [_json(run) for run in found]})
         elif not found:

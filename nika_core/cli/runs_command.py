@@ -47,6 +47,7 @@ from nika_core.model.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
     from nika_core.cli.remote_runs import RemoteRuns
+    from nika_core.plugin import BackendRun
 
 app = typer.Typer(
     invoke_without_command=True, rich_markup_mode=None, add_completion=False, help="The history of runs; lists them."
@@ -94,7 +95,13 @@ def list_(
     Of a run that was submitted from here to a backend, the status is the one that was seen last.
     """
     if on is not None:
-        _remote(on).list(status, workflow, format_)
+        narrowed = bool(status or workflow or older_than or newer_than)
+
+        def wanted(run: BackendRun) -> bool:
+            named = (not status or run.status in status) and workflow in (None, run.workflow)
+            return named and _is_as_old(run.started_at, older_than, newer_than)
+
+        _remote(on).list(wanted if narrowed else None, last, format_)
         return
     found = nika.runs.list(
         status=status or (),

@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from nika_backend_temporal import names
 from nika_backend_temporal.address import Address
 from nika_backend_temporal.connecting import connect, errors_of, let_go
-from nika_backend_temporal.histories import definition_in
+from nika_backend_temporal.histories import definition_in, earlier_histories
 from nika_backend_temporal.large_payloads import MOST, LargePayloads, size_of
 from nika_core.plugin import (
     BackendRun,
@@ -37,6 +37,7 @@ _REGISTERED: Final = 15.0  # seconds that the server has to know the first worke
 _RECENT: Final = 75  # seconds since a worker has asked for work; it asks again within 60
 _LOOK: Final = 0.3  # seconds between two looks at a run
 _ANSWER: Final = 3.0  # seconds that a worker has to say how a run stands
+_REPLAY: Final = 60.0  # seconds that it has to go through a history of 10,000 events
 _STATUS: Final = {
     WorkflowExecutionStatus.RUNNING: "running",
     WorkflowExecutionStatus.CONTINUED_AS_NEW: "running",
@@ -147,6 +148,10 @@ class TemporalBackend:
         self, handle: WorkflowHandle[Any, Any], run_id: str, since: int, over: asyncio.Future[Any]
     ) -> AsyncIterator[RunUpdate]:
         told = ""
+        if since == 0:
+            async for events in self._events_of_earlier_histories(handle, run_id):
+                since = events[-1]["seq"]
+                yield RunUpdate(events=events)
         while True:
             description = await self._describe(handle, run_id)
             ended = description.status not in (
@@ -172,6 +177,22 @@ class TemporalBackend:
                 await asyncio.sleep(_LOOK)  # the server was away for a moment, or says it before it shows it
             else:
                 await asyncio.wait([over], timeout=_LOOK)
+
+    async def _events_of_earlier_histories(
+        self, handle: WorkflowHandle[Any, Any], run_id: str
+    ) -> AsyncIterator[tuple[JsonObject, ...]]:
+        """Yield the events that a run with a new history no longer knows."""
+        description = await self._describe(handle, run_id)
+        since = 0
+        async with errors_of(self._address):
+            async for earlier in earlier_histories(await self._connected(), description):
+                more = True
+                while more:
+                    view, _ = await self._view(earlier, since, history_only=True, seconds=_REPLAY)
+                    more = bool(view.get("more"))
+                    if view["events"]:
+                        since = view["events"][-1]["seq"]
+                        yield tuple(view["events"])
 
     async def signal(self, run_id: str, signal: JsonObject) -> None:
         """Hand a signal to a run."""
@@ -270,12 +291,12 @@ class TemporalBackend:
                 raise _no_such_run(run_id, self._address) from None
 
     async def _view(
-        self, handle: WorkflowHandle[Any, Any], since: int, *, history_only: bool
+        self, handle: WorkflowHandle[Any, Any], since: int, *, history_only: bool, seconds: float = _ANSWER
     ) -> tuple[dict[str, Any], str]:
         """Return what a worker says of a run, and why none can if so."""
         nothing: dict[str, Any] = {"events": [], "waiting": [], "idle": False}
         try:
-            async with asyncio.timeout(_ANSWER):
+            async with asyncio.timeout(seconds):
                 view: dict[str, Any] = await handle.query(names.VIEW, since)
                 return view, ""
         except (TimeoutError, RPCError) as error:

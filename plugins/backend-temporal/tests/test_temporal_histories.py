@@ -23,6 +23,7 @@ from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import nika_core as nika
+from nika_core.app.backend import driver_context
 from nika_core.app.backend.kernel import Kernel
 from nika_core.app.backend.run_driver import CoreDriver
 from nika_core.plugin import SetTimer, WorkerOptions
@@ -110,17 +111,22 @@ async def test_a_long_history_is_continued_in_a_new_one(
     own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow, "_HISTORY", 40)
+    monkeypatch.setattr(driver_context, "_CARRIED", 3)
     items = json.dumps(list(range(1, 19)))
     text = f"tasks:\n  - id: many\n    forEach: {{items: {items}, maxConcurrent: 3}}\n"
     text += "    shell: 'echo item ${each.item}'\n"
 
     async with worker_here(own_server.url, folder) as backend:
         run_id, result = await run(backend, BackendRuns(own_server.url, folder), text)
+        events = [event async for update in backend.events(run_id) for event in update.events]
     description = await (await handle_of(own_server.url, run_id)).describe()
 
     assert result.task("many").output == [f"item {number}" for number in range(1, 19)]
     assert description.raw_description.workflow_execution_info.first_run_id != description.run_id
     assert description.history_length < 120
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))  # also what the new one was not given
+    ended = {event["task"] for event in events if event["kind"] == "task.succeeded"}
+    assert ended >= {f"many[{number}]" for number in range(18)}
     assert description.workflow_type == names.WORKFLOW
 
 

@@ -279,3 +279,56 @@ def test_an_option_of_run_works_or_is_refused_by_its_name(
 
     assert ended.returncode == code, ended.stderr
     assert said in ended.stdout + ended.stderr
+
+
+def test_ctrl_c_detaches_and_twice_cancels_the_run(
+    server: Any, worker: Any, nika: Any, folder: Path, until: Any
+) -> None:
+    child = folder / "child"
+    text = f"tasks:\n  - id: long\n    shell: 'sleep 600 & echo $! > {child}; wait'\n    timeout: 20m\n"
+    run = submitted(folder, server.url, workflow(folder, text))
+    until(lambda: child.exists() and child.read_text().strip(), "the start of the process")
+    pid = int(child.read_text())
+
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    again = err.partition("to attach again: nika ")[2].split()
+    goes_on = json.loads(
+        nika("runs", "list", "--on", server.url, "--last", "1", "--format", "json", folder=folder).stdout
+    )
+    attached = subprocess.Popen(
+        [NIKA, *again, "--format", "jsonl"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert attached.stdout is not None
+    assert attached.stderr is not None
+    attached.stdout.readline()  # it follows the run
+    attached.send_signal(signal.SIGINT)
+    assert "detaching" in attached.stderr.readline()
+    attached.send_signal(signal.SIGINT)
+    last_line = attached.communicate(timeout=60)[0].splitlines()[-1]
+    listed = json.loads(
+        nika("runs", "list", "--on", server.url, "--last", "1", "--format", "json", folder=folder).stdout
+    )
+
+    assert (run.returncode, out) == (130, "")
+    assert [each["status"] for each in goes_on["runs"]] == ["running"]
+    assert attached.returncode == 130
+    assert json.loads(last_line)["data"]["status"] == "cancelled"
+    assert [each["status"] for each in listed["runs"]] == ["cancelled"]
+    assert listed["runs"][0]["runId"] == again[2]
+    until(lambda: not Path(f"/proc/{pid}").exists(), "the end of the process")
+
+
+def test_a_list_of_runs_is_narrowed_on_a_backend_too(server: Any, worker: Any, nika: Any, folder: Path) -> None:
+    (folder / "w.nika.yaml").write_text("name: narrowed\ntasks:\n  - {id: one, set: 1}\n")
+    for _ in range(2):
+        nika("run", "--on", server.url, "w.nika.yaml", folder=folder)
+
+    def listed(*options: str) -> list[str]:
+        shown = nika("runs", "list", "--on", server.url, *options, "--format", "json", folder=folder)
+        return [run["workflow"] for run in json.loads(shown.stdout)["runs"]]
+
+    assert listed("--workflow", "narrowed", "--newer-than", "1h") == ["narrowed"] * 2
+    assert listed("--workflow", "narrowed", "--older-than", "1h") == []
+    assert listed("--last", "1") == ["narrowed"]
+    assert listed("--workflow", "narrowed", "--last", "1") == ["narrowed"]
