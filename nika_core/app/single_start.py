@@ -141,7 +141,7 @@ def _different(prepared: PreparedRun, recorded: Recorded) -> str:
 
 
 def keep_result(log: RunRecorder, result: RunResult) -> None:
-    """Keep how a run with a key has ended, for whoever asks with the same key."""
+    """Keep how a run with a key has ended, for another call with the same key."""
     log.put(*_RESULT, run_result_json(result))
 
 
