@@ -10,7 +10,8 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import pluggy
 
@@ -85,18 +86,31 @@ def plugin_code(record: PluginRecord) -> Iterator[None]:
         raise broken(record, f"patches the event loop when it is loaded: {', '.join(changed[:3])}")
 
 
+class _Described(NamedTuple):
+    module: object
+    hooks: list[object]
+    collected: dict[Kind, list[object]]
+
+
+_described: dict[str, _Described] = {}  # by module: a program that opens many projects asks each hook once
+
+
 class Loader:
     """Imports plugins and collects what their hooks return."""
 
     def __init__(self) -> None:
-        self._manager = pluggy.PluginManager(hookspec.PROJECT)
-        self._manager.add_hookspecs(hookspec)
         self._collected: dict[Kind, list[object]] = {}
         self._modules: dict[str, dict[Kind, list[object]]] = {}
-        for kind in Kind:
-            hook: Any = getattr(self._manager.hook, kind.value.hook)
-            hook.call_historic(result_callback=self._collector(kind))
         self.import_seconds: dict[str, float] = {}
+
+    @cached_property
+    def _manager(self) -> pluggy.PluginManager:
+        manager = pluggy.PluginManager(hookspec.PROJECT)
+        manager.add_hookspecs(hookspec)
+        for kind in Kind:
+            hook: Any = getattr(manager.hook, kind.value.hook)
+            hook.call_historic(result_callback=self._collector(kind))
+        return manager
 
     def _collector(self, kind: Kind) -> Any:
         def collect(result: object) -> None:
@@ -140,6 +154,10 @@ class Loader:
                 (silent or f"was written for plugin API {declared}") + f"; this is API {API_VERSION} (NIKA_API)",
                 codes.PLUGIN_INCOMPATIBLE,
             )
+        hooks = [getattr(module, kind.value.hook, None) for kind in Kind]
+        known = _described.get(record.module)
+        if known is not None and known.module is module and known.hooks == hooks:
+            return known.collected
         self._collected = {}
         try:
             with plugin_code(record):
@@ -152,6 +170,8 @@ class Loader:
             self._forget(module, record)
             raise broken(record, f"fails when it is registered: {one_line(error)}") from error
         collected, self._collected = self._collected, {}
+        if record.plugin is None:
+            _described[record.module] = _Described(module, hooks, collected)
         return collected
 
     def _forget(self, module: object, record: PluginRecord) -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from nika_core import codes
 from nika_core.errors import PluginError
+from nika_core.plugin import hookimpl
 from nika_core.registry import Kind, PluginPolicy, Registry
+from nika_core.values import replace
 
 from .conftest import KEYWORD, Site  # the fixture's own type, beside this file
 
@@ -25,6 +27,20 @@ def test_a_word_is_loaded_when_it_is_used(site: Site) -> None:
     site.keyword("acme", "deploy", "acme_used")
     assert registry(site).keyword("deploy").summary == "A test."
     assert "acme_used" in sys.modules
+
+
+def test_a_process_asks_each_hook_once_however_many_projects_it_opens(site: Site) -> None:
+    site.keyword("acme", "deploy", "acme_asked")
+    first = registry(site).keyword("deploy")
+    assert registry(site).keyword("deploy") is first
+
+
+def test_a_hook_that_has_been_replaced_is_asked_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.keyword("acme", "deploy", "acme_replaced")
+    first = registry(site).keyword("deploy")
+    hook = hookimpl(lambda: [replace(first, summary="Another one.")])
+    monkeypatch.setattr(sys.modules["acme_replaced"], "nika_task_keywords", hook)
+    assert registry(site).keyword("deploy").summary == "Another one."
 
 
 async def test_a_step_is_made_from_its_name(site: Site) -> None:
