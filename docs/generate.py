@@ -172,7 +172,7 @@ FACE = {
     "Results": (
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
         *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
-        *("Transcript", "Turn", "FollowedRun", "FollowedPart"),
+        *("Transcript", "Turn", "FollowedRun", "FollowedPart", "TaskReason", "Difference"),
     ),
     "Test a workflow": (
         *("test", "load_tests", "TestSuite", "SuiteReport", "CaseResult", "WorkflowCase", "Expectation", "Unmet"),

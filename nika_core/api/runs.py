@@ -20,6 +20,7 @@ from nika_core.model.question import OpenQuestion
 if TYPE_CHECKING:
     from nika_core.app.following import FollowedRun
     from nika_core.app.workspace import Workspace
+    from nika_core.model.state import RunResult
 
 
 def get(run: str, *, folder: str | Path | None = None, large_outputs: bool = True) -> RecordedRun:
@@ -97,6 +98,19 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     workspace = _workspace(folder)
     journal = workspace.journal()
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
+
+
+def result(run: str, *, folder: str | Path | None = None) -> RunResult | None:
+    """Return how a run that was started with a `key` has ended; None: it has not, had no key, or it held a secret.
+
+    Raise JournalError.
+
+    Args:
+        run, folder: as for `get`.
+    """
+    from nika_core.app.single_start import kept_result
+
+    return kept_result(history_of(folder), run)
 
 
 def why(run: str, task: str, *, folder: str | Path | None = None) -> TaskReason:

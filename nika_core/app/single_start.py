@@ -129,6 +129,15 @@ def _of_earlier(prepared: PreparedRun, journal: Journal, key: str, run_id: str) 
     return run_result_of(result)
 
 
+def kept_result(journal: Journal, run: str) -> RunResult | None:
+    """Return the result of a run that was started with a key and has ended; None: history has none.
+
+    Raises JournalError.
+    """
+    result = journal.load(run).memo.get(_RESULT)
+    return run_result_of(result) if isinstance(result, dict) else None
+
+
 def _different(prepared: PreparedRun, recorded: Recorded) -> str:
     """Return in what a run differs from the recorded one with the same key, or ""."""
     info, then = run_info(prepared), recorded.info

@@ -120,7 +120,7 @@ class Kind(Enum):
         objects=(NamedObject("app", load_only=True),),  # the command line builds it and guards its calls
         reserved=frozenset(
             (
-                *("run", "resume", "answer", "signal", "validate", "plan", "runs", "worker"),
+                *("run", "resume", "answer", "signal", "why", "validate", "plan", "runs", "worker"),
                 *("trust", "init", "plugins", "providers", "limits", "schema", "explain"),
             )
         ),
