@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -72,7 +73,7 @@ class TemporalBackend:
             raise UsageError(
                 f"no worker offers {names_} at {self._address.target}, namespace '{self._address.namespace}'",
                 code=codes.USAGE,
-                hint=f"start one where these plugins are installed: nika worker --on {self._address.url}",
+                hint=f"start one where these plugins are installed: nika worker --on {shlex.quote(self._address.url)}",
             )
         start = {"definition": submission.definition}
         size = size_of(start)
@@ -354,5 +355,5 @@ def _no_such_run(run_id: str, address: Address) -> UsageError:
     return UsageError(
         f"there is no run '{run_id}' at {address.target}, namespace '{address.namespace}'",
         code=codes.UNKNOWN_RUN,
-        hint=f"nika runs list --on {address.url}",
+        hint=f"nika runs list --on {shlex.quote(address.url)}",
     )
