@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         Transcript,
         Turn,
     )
+    from nika_core.app.single_start import AlreadyRunningError
     from nika_core.app.trust import TrustDecision
     from nika_core.app.workspace import Workspace
     from nika_core.document import LoadedWorkflow
@@ -131,17 +132,10 @@ _PUBLIC: Final = {
     "app.recording.recording": ("Recording",),
     "app.results": (
         *("HealthStatus", "ModelStatus", "Plan", "PlannedTask", "ProviderStatus", "RecordedRun", "RecordedTask"),
-        *(
-            "Difference",
-            "TaskReason",
-            "Transcript",
-            "FolderTrust",
-            "FollowedPart",
-            "SecretStatus",
-            "SentSignal",
-            "Turn",
-        ),
+        *("Difference", "TaskReason", "Transcript", "FolderTrust", "FollowedPart", "SecretStatus", "SentSignal"),
+        "Turn",
     ),
+    "app.single_start": ("AlreadyRunningError",),
     "app.trust": ("TrustDecision",),
     "app.workspace": ("Workspace",),
     "document": ("LoadedWorkflow",),
@@ -167,6 +161,7 @@ _MODULES: Final = {name: module for module, names in _PUBLIC.items() for name in
 __all__ = [
     "DISTRIBUTION",
     "PLUGIN_KINDS",
+    "AlreadyRunningError",
     "CaseResult",
     "Category",
     "Difference",

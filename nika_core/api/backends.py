@@ -80,17 +80,20 @@ def worker_version(*, workspace: Workspace | None = None) -> str:
     return Kernel(_opened(workspace)).version()
 
 
-def submission(prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None) -> Submission:
+def submission(
+    prepared: PreparedRun, *, url: str | None = None, shared: Path | None = None, earlier: EarlierRun | None = None
+) -> Submission:
     """Return a run to be submitted. Raise UsageError if something of it cannot travel, e.g. a secret.
 
     Args:
         prepared: what `prepare` returned for `elsewhere`.
+        url: the backend's address: with it, notices of questions have a command that works anywhere.
         shared: as for `connect`.
         earlier: the run that it resumes (`nika.backends.earlier`).
     """
     from nika_core.app.backend.client import submission_of
 
-    return submission_of(prepared, shared=shared, earlier=earlier)
+    return submission_of(prepared, url=url, shared=shared, earlier=earlier)
 
 
 def earlier(

@@ -14,9 +14,12 @@ from nika_core.api.options import (
     run_options,
 )
 from nika_core.app.model_checks import check_models
+from nika_core.app.run_options import RunOptions
+from nika_core.app.trust import trusted_by_variable
 from nika_core.app.workspace import Workspace
 from nika_core.document import LoadedWorkflow
 from nika_core.errors import UsageError
+from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun
@@ -103,7 +106,20 @@ def prepare(
     else:
         workspace = options["workspace"] = open_workspace(workflow, options)
         loaded = load(workflow, provider=given.provider, model=given.model, **_where(options))
+    if resumed is None and options.get("only") is not None:
+        given = _with_only(given, str(options["only"]), workspace, loaded)
     return prepared_run.prepare_run(workspace, loaded, given, resumed, elsewhere=elsewhere)
+
+
+def _with_only(given: RunOptions, task: str, workspace: Workspace, loaded: LoadedWorkflow) -> RunOptions:
+    """Return the options of a run of one task alone, with the inputs of the run that the rest is taken from."""
+    from nika_core.app.only_task import only_task  # few runs are of one task alone
+
+    path = Path(loaded.path)
+    journal = workspace.journal(path)
+    trusted = trusted_by_variable(workspace.environ, journal.path) is True
+    only = only_task(journal, path, task, trusted=trusted)
+    return replace(given, only=only, inputs={**only.inputs, **given.inputs})
 
 
 def _where(options: PlanOptions) -> WorkspaceOptions:

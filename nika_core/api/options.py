@@ -52,6 +52,10 @@ class PlanOptions(WorkspaceOptions, total=False):
             gave then, nothing is called, and what was not recorded fails.
         errors: how tasks fail, by task, in place of doing them: a message, or `{category: network, message: ...}`.
         outputs: what tasks give, by task, in place of doing them; without `recording` all others play their parts.
+        key: start the run once: another call with the same key returns the result of the first one, and waits for it.
+        if_running: what to do if another run of the workflow is under way: `skip` or `fail`, which both raise
+            AlreadyRunningError, or `queue`, which waits; without it they run side by side.
+        only: run this task alone, and take the rest, and inputs that are not given, from the workflow's last run.
         no_cache: take no result of another run, and keep none, whatever `cache` says.
         refresh: take no result of another run, but keep those of this one.
     """
@@ -69,6 +73,9 @@ class PlanOptions(WorkspaceOptions, total=False):
     recording: str | Path | Recording | None
     outputs: Mapping[str, Any] | None
     errors: Mapping[str, Any] | None
+    key: str | None
+    if_running: str | None
+    only: str | None
     no_cache: bool
     refresh: bool
 
@@ -149,6 +156,7 @@ def run_options(options: PlanOptions) -> RunOptions:
     if options.get("no_cache") and options.get("refresh"):
         raise UsageError("a run that keeps no results cannot refresh them", hint="give `refresh` or `no_cache`")
     return RunOptions(
+        **_single_start(options),
         answers=options.get("answers"),
         inputs=options.get("inputs", {}),
         provider=options.get("provider"),
@@ -165,6 +173,20 @@ def run_options(options: PlanOptions) -> RunOptions:
         no_cache=options.get("no_cache", False),
         refresh=options.get("refresh", False),
     )
+
+
+def _single_start(options: PlanOptions) -> dict[str, Any]:
+    key, if_running = options.get("key"), options.get("if_running")
+    if key is None and if_running is None:
+        return {}
+    from nika_core.app.single_start import IfRunning, check_key  # few runs wait for the import
+
+    if key is not None:
+        check_key(key)
+    words = [each.value for each in IfRunning]
+    if if_running is not None and if_running not in words:
+        raise UsageError(f"if_running is {if_running!r}, expected {', '.join(words)}")
+    return {"key": key, "if_running": None if if_running is None else IfRunning(if_running)}
 
 
 def _check_errors(errors: Mapping[str, Any] | None) -> None:

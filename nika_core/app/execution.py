@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from nika_core import codes
 from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers
@@ -37,7 +38,7 @@ from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.task.services import nothing_arrived
-from nika_core.errors import JournalError
+from nika_core.errors import JournalError, RefusedError
 from nika_core.journal import Journal, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
 from nika_core.model.events import Event
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from nika_core.app.result_cache import RunCache
 
 _HERE: Final = "the run's terminal"
+_LOOK_SECONDS: Final = 0.5  # between two looks at the run that another one waits for
 
 
 class Execution:
@@ -168,7 +170,10 @@ class Execution:
 
     async def _carry_out(self) -> RunResult:
         self._loop = asyncio.get_running_loop()
-        self._log = await asyncio.to_thread(self._begin)  # it may wait for another process
+        begun = await self._begun()
+        if isinstance(begun, RunResult):
+            return begun
+        self._log = begun
         run_id = self._log.run_id if self._log else new_run_id(self._prepared.workspace.clock.time())
         self._folder = RunFolder(self._journal.run_folder(run_id) if self._log and self._journal else None)
         budget = self._budget
@@ -231,6 +236,40 @@ class Execution:
 
     # ---- history
 
+    async def _begun(self) -> RunRecorder | RunResult | None:
+        """Begin; or return the result of the run that was started with the same key."""
+        options = self._prepared.options
+        if self._recorded is not None or (options.key is None and options.if_running is None):
+            return await asyncio.to_thread(self._begin)  # it may wait for another process
+        from nika_core.app.single_start import WaitsFor, begin_once, refuse_without_history  # others do without
+
+        if self._journal is None:
+            refuse_without_history(options.key, options.if_running)
+        assert self._journal is not None
+        told = False
+        while True:
+            begun = await asyncio.to_thread(begin_once, self._prepared, self._journal, self._new_recorder)
+            if not isinstance(begun, WaitsFor):
+                if isinstance(begun, RunResult):
+                    self.warnings.append(f"this is the result of run {begun.run_id}, which was started with the key")
+                    await asyncio.to_thread(self._close)
+                return begun
+            if self._cancelled is not None:
+                raise RefusedError(
+                    codes.RUN_IS_LIVE, f"not started: {begun.message}", hint=f"nika runs watch {begun.run_id}"
+                )
+            if not told and self._on_stall is not None:
+                self._on_stall(begun.message)
+            told = True
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _new_recorder(self) -> RunRecorder:
+        """Begin a new run. Raise JournalError."""
+        assert self._journal is not None
+        info = run_info(self._prepared)
+        run_id = new_run_id(info.started)
+        return self._journal.begin(signed(info, self._journal, run_id), run_id, self._prepared.masker.text)
+
     def _begin(self) -> RunRecorder | None:
         if self._journal is None:
             return None
@@ -254,9 +293,7 @@ class Execution:
                 raise
             return log
         try:
-            info = run_info(self._prepared)
-            run_id = new_run_id(info.started)
-            return self._journal.begin(signed(info, self._journal, run_id), run_id, mask)
+            return self._new_recorder()
         except JournalError as error:
             self.warnings.append(f"this run has no history and cannot be resumed: {error.message} {error.hint or ''}")
             return None
@@ -264,6 +301,10 @@ class Execution:
     async def _finish(self, result: RunResult) -> None:
         if self._log is None:
             return
+        if self._prepared.options.key is not None:
+            from nika_core.app.single_start import keep_result  # others do without
+
+            keep_result(self._log, result)
         try:
             await self._log.finish(result.status.value, self._prepared.workspace.clock.time())
             if self._journal is not None and not self._journal.path.exists():
@@ -310,6 +351,8 @@ class Execution:
             can_pause=self._log is not None,
             previous=self._previous,
             grants=self._grants,
+            only=None if (only := prepared.options.only) is None else only.task,
+            taken={} if only is None else only.taken,
             cache=self._cache,
             rerun_from=None if prepared.resumed is None else prepared.resumed.rerun_from,
             seq=0 if self._recorded is None else self._recorded.seq,

@@ -310,11 +310,16 @@ def prepare_run(
             problems.append(error.problem())
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ProblemsError(problems)
+    graph = loaded.graph or workspace.graph(workflow)
+    if options.only is not None:
+        from nika_core.app.only_task import check_only  # few runs are of one task alone
+
+        check_only(options.only, graph)
     return PreparedRun(
         workspace,
         workflow,
         options,
-        loaded.graph or workspace.graph(workflow),
+        graph,
         limits,
         values,
         agent,

@@ -38,13 +38,14 @@ _MARGIN: Final = 2.0  # seconds beyond a notifier's time, for what is made and c
 
 
 def question_notices(
-    prepared: PreparedRun, run_id: str, recorded: Recorded | None, *, attended: bool
+    prepared: PreparedRun, run_id: str, recorded: Recorded | None, *, attended: bool, on: str = ""
 ) -> QuestionNotices | None:
     """Return what tells of a run's questions; None if the project has no notifier or the run is mocked.
 
     Args:
         recorded: the run so far, if it is resumed.
         attended: whether a person is asked at the run's terminal.
+        on: the address of the backend that the run is on; "": it is on this machine.
 
     Raises:
         NikaError: the project's settings are wrong.
@@ -54,7 +55,7 @@ def question_notices(
         return None
     threads = [thread for word in workspace.used(Kind.NOTIFIER) for thread in _threads(prepared, word)]
     events = () if recorded is None else recorded.events
-    return QuestionNotices(threads, prepared, run_id, events, attended=attended) if threads else None
+    return QuestionNotices(threads, prepared, run_id, events, attended=attended, on=on) if threads else None
 
 
 def _threads(prepared: PreparedRun, word: str) -> Iterator[NotifierThread]:
@@ -82,11 +83,13 @@ class QuestionNotices:
         events: Sequence[Event] = (),
         *,
         attended: bool = False,
+        on: str = "",
     ) -> None:
         self._threads = tuple(threads)
         self._prepared = prepared
         self._run_id = run_id
         self._attended = attended
+        self._on = on
         self._events = events
         self._histories: Mapping[str, TaskHistory] | None = None
         self._begun = {
@@ -172,7 +175,9 @@ class QuestionNotices:
             show="" if question.show is None else _cut(masker.text(_text(question.show))),
             form=masker.json(wait.about.get("form")),
             words=question.words,
-            command=masker.text(answer_command_line(self._run_id, command.node, question, wait.key, _LONGEST_CHOICES)),
+            command=masker.text(
+                answer_command_line(self._run_id, command.node, question, wait.key, _LONGEST_CHOICES, self._on)
+            ),
             digest=wait.key,
             since=since,
             expires_at=wait.deadline,

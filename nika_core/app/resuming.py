@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nika_core import codes
 from nika_core.app.own_runs import is_own
@@ -20,6 +20,9 @@ from nika_core.model.files import FileError, open_file
 from nika_core.model.ids import NodeId, node_id_of, parent_id, top_task
 from nika_core.model.workflow import Workflow
 from nika_core.values import dataclass
+
+if TYPE_CHECKING:
+    from nika_core.app.only_task import OnlyTask
 
 _NAMED: Final = 10  # items of a list that a hint names
 
@@ -93,9 +96,19 @@ def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | N
         mock=bool(recorded_options.get("mock")),
         economy=bool(recorded_options.get("economy")),
         answers=recorded_options.get("answers"),
+        key=recorded_options.get("key"),
+        only=_only(recorded),
         no_cache=bool(recorded_options.get("noCache")),
         refresh=bool(recorded_options.get("refresh")),
     )
+
+
+def _only(recorded: Recorded) -> OnlyTask | None:
+    if "only" not in recorded.info.options:
+        return None
+    from nika_core.app.only_task import resumed_only  # few runs are of one task alone
+
+    return resumed_only(recorded)
 
 
 def _refuse_another_s(journal: Journal, recorded: Recorded, workflow: Path | None, *, trusted: bool) -> None:

@@ -22,6 +22,8 @@ def run_info(prepared: PreparedRun) -> RunInfo:
             "failFast": options.fail_fast,
             "mock": options.mock,
             "economy": options.economy,
+            **({} if options.key is None else {"key": options.key}),
+            **({} if options.only is None else {"only": {"task": options.only.task, "run": options.only.run_id}}),
             **({"noCache": True} if options.no_cache else {}),
             **({"refresh": True} if options.refresh else {}),
             **({} if options.answers is None else {"answers": prepared.masker.json(dict(options.answers))}),

@@ -10,7 +10,9 @@ from nika_core.model.workflow import Workflow
 from nika_core.values import dataclass, field, replace
 
 if TYPE_CHECKING:
+    from nika_core.app.only_task import OnlyTask
     from nika_core.app.recording.recording import Recording
+    from nika_core.app.single_start import IfRunning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,9 @@ class RunOptions:
         recording: what they gave, in place of asking them; the run is a mocked one.
         errors: how tasks fail, by task, each a message or `{category, message, code}`; goes with `outputs`.
         outputs: what tasks give, by task, in place of doing them; unless the run is recorded, it is a mocked one.
+        key: names this run: with the same key, no second one is started.
+        if_running: what becomes of it if another run of the workflow is under way; None: it runs beside it.
+        only: the one task that is run; the rest is taken from an earlier run.
         no_cache: no result of another run is taken, and none is kept, whatever `cache` says.
         refresh: no result of another run is taken; those of this one are kept.
     """
@@ -41,6 +46,9 @@ class RunOptions:
     recording: Recording | None = None
     outputs: Mapping[str, Any] | None = None
     errors: Mapping[str, Any] | None = None
+    key: str | None = None
+    if_running: IfRunning | None = None
+    only: OnlyTask | None = None
     no_cache: bool = False
     refresh: bool = False
 

@@ -33,6 +33,7 @@ _SKIPPED: Final[Mapping[str, str]] = {
     SkipReason.RUN_CANCELLED: "the run ended before it could start",
     SkipReason.DECISION: "the main agent decided so",
     SkipReason.DECLINED: "a person said no",
+    SkipReason.NOT_SELECTED: "the run was of another task alone (--only)",
 }
 _STATES: Final[Mapping[str, str]] = {
     EventKind.TASK_STARTED: "started",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -38,7 +39,7 @@ def submit_run(
         earlier: the run that it resumes.
     """
     mask_with(prepared.masker)
-    submission = nika.backends.submission(prepared, shared=shared, earlier=earlier)
+    submission = nika.backends.submission(prepared, url=url, shared=shared, earlier=earlier)
     if submission.definition["batchable"] == {}:
         print_warning("--economy changes nothing: no task has a model with batches")
     if prepared.caches:
@@ -152,7 +153,9 @@ class RemoteRun:
             self._index.note_status(self._run_id, str(result.status))
         print_result(result, format_, self._prepared, told=() if view is None else view.told)
         if format_ == "pretty" and result.status is RunStatus.PAUSED:
-            print_message(f"it goes on when that comes: nika answer --on {plain(self._url)} {self._run_id}")
+            print_message(
+                f"it goes on when that comes: nika answer --on {plain(shlex.quote(self._url))} {self._run_id}"
+            )
         return EXIT_CODES[result.status]
 
     async def follow(self) -> RunResult | None:
@@ -229,7 +232,7 @@ class RemoteRun:
             print_warning(f"the run was not cancelled: {error.message}")
 
     def _say_what_was_left(self) -> None:
-        on = f"--on {self._url}"
+        on = f"--on {shlex.quote(self._url)}"
         if not self._there.is_set():
             print_message(f"it is not known whether the run was submitted: {plain(f'nika runs list {on}')}")
         elif self._interrupts > 1:

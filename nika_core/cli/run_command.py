@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 import nika_core as nika
 from nika_core import codes
-from nika_core.cli.console import mask_with
+from nika_core.cli.console import mask_with, plain, print_json, print_message
 from nika_core.cli.inputs import gather
 from nika_core.cli.options import (
     EnvFileOption,
@@ -43,6 +44,14 @@ from nika_core.model.files import FileError
 from nika_core.model.named_files import named_file
 
 
+class IfRunning(Enum):
+    """What to do if another run of the workflow is under way."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    FAIL = "fail"
+
+
 def run_command(
     workflow: WorkflowArgument = None,
     input_: InputOption = None,
@@ -67,6 +76,17 @@ def run_command(
     record: Annotated[
         Path | None,
         typer.Option("--record", metavar="DIR", help="Keep what tasks and models are given and give, for tests."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", help="Start it once: a second call gives the same result.")
+    ] = None,
+    if_running: Annotated[
+        IfRunning | None,
+        typer.Option("--if-running", help="If another run of the workflow is under way.", show_default=False),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="TASK", help="Run this task alone; take the rest from the last run."),
     ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Take no result of an earlier run, and keep none.")
@@ -105,6 +125,9 @@ def run_command(
                 answers=given_answers,
                 economy=economy,
                 record=record,
+                key=key,
+                if_running=None if if_running is None else if_running.value,
+                only=only,
                 no_cache=no_cache,
                 refresh=refresh,
                 elsewhere=url is not None,
@@ -114,6 +137,9 @@ def run_command(
         if url is not None:
             if record is not None:
                 raise UsageError("--record is for runs in this process", hint="leave out --on, or --record")
+            here = {"--only": only, "--key": key, "--if-running": if_running}
+            for option in (name for name, value in here.items() if value is not None):
+                raise UsageError(f"{option} is for runs on this machine", hint=f"leave out --on, or {option}")
             if no_journal:
                 raise UsageError(
                     "--no-journal is for runs on this machine: a backend keeps the history of its runs",
@@ -127,7 +153,24 @@ def run_command(
         from nika_core.cli.live_run import show_run
 
         # A run of a workflow that no file holds could not be resumed.
-        sys.exit(show_run(prepared, format_.value, verbose, journal=not no_journal and path != STDIN))
+        journal = not no_journal and path != STDIN
+        try:
+            code = show_run(prepared, format_.value, verbose, journal=journal)
+        except nika.AlreadyRunningError as error:
+            if not error.skipped:
+                raise
+            print_skipped(error, format_.value)
+            code = 0
+        sys.exit(code)
+
+
+def print_skipped(error: nika.AlreadyRunningError, format_: str) -> None:
+    """Say that nothing was started, as `--if-running skip` asks for."""
+    if format_ in ("json", "jsonl"):
+        found = {"status": "skipped", "runningRunId": error.run_id, "tasks": []}
+        print_json(found if format_ == "json" else {"event": "result", "data": found}, indent=None)
+    else:
+        print_message(f"not started: {plain(error.message)}")
 
 
 def open_command_workspace(start: Path | None = None, environ: Mapping[str, str] | None = None) -> nika.Workspace:

@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from nika_core.journal import faults
 from nika_core.journal.blobs import LARGE
 from nika_core.journal.earlier_ends import with_outputs
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
-from nika_core.journal.locks import RunLock, holder
+from nika_core.journal.locks import RunLock, hold_lock, holder
 from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
 from nika_core.journal.result_store import ResultStore
@@ -192,6 +192,27 @@ class Journal:
         if len(matches) != 1:
             raise faults.unknown_run(run, matches)
         return str(matches[0])
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that one process at a time is in, for a moment, for each name."""
+        self._write()
+        return self._explained_lock(name)
+
+    @contextlib.contextmanager
+    def _explained_lock(self, name: str) -> Iterator[None]:
+        with ExitStack() as held:
+            with faults.explained(self.path, "locked"):
+                held.enter_context(hold_lock(self._store.locks / f"{name}.lock", self._store.patience))
+            yield
+
+    def with_option(self, name: str, value: str) -> str | None:
+        """Return the newest run that was started with an option of this value, or None."""
+        query = "SELECT id FROM runs WHERE json_valid(info) AND json_extract(info, ?) = ? ORDER BY number DESC LIMIT 1"
+        if not self._store.exists:
+            return None
+        with faults.explained(self.path, "read"), self._connect() as connection:
+            row = connection.execute(query, (f"$.options.{name}", value)).fetchone()
+        return None if row is None else str(row[0])
 
     def runs(self) -> list[RunSummary]:
         """All runs, the newest first. One that is damaged hides no other: its status is `damaged`."""

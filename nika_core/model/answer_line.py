@@ -17,15 +17,18 @@ _DIGEST: Final = 12  # characters
 
 
 def answer_command_line(
-    run_id: str, task: str, question: Question, digest: str = "", longest: int | None = None
+    run_id: str, task: str, question: Question, digest: str = "", longest: int | None = None, on: str = ""
 ) -> str:
     """Return the command that answers a question, with the fields of its form to fill in.
 
     Args:
         digest: of the question; with it, the command cannot answer another question that the task asks later.
         longest: characters that the choices of one field may have; of longer ones, the first are shown. None: any.
+        on: the address of the backend that the run is on; "": it is on this machine.
     """
     command = f"nika answer {run_id} {shell_id(task)}"
+    if on:
+        command += f" --on {shlex.quote(on)}"
     if digest:
         command += f" --digest {digest[:_DIGEST]}"
     if question.form is None:

@@ -27,6 +27,7 @@ class SkipReason(StrEnum):
     RUN_CANCELLED = "runCancelled"
     DECISION = "decision"  # agentic mode: the main agent said so
     DECLINED = "declined"  # a person said no
+    NOT_SELECTED = "notSelected"  # the run is of another task alone
 
 
 class RunStatus(StrEnum):

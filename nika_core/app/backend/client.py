@@ -70,17 +70,18 @@ def _description(registry: Registry, word: str) -> BackendDescription:
 
 
 def submission_of(
-    prepared: PreparedRun, *, shared: Path | None = None, earlier: EarlierRun | None = None
+    prepared: PreparedRun, *, url: str | None = None, shared: Path | None = None, earlier: EarlierRun | None = None
 ) -> Submission:
     """Return a run to be submitted. Raise NikaError if something of it cannot travel.
 
     Args:
+        url: the address of the backend, for the commands that people are told.
         earlier: the run that it resumes.
     """
     if earlier is not None:
         earlier.check(prepared.workflow)
     run_id = new_run_id(prepared.workspace.clock.time())
-    definition = definition_of(prepared, run_id, None if shared is None else str(shared.absolute()), earlier)
+    definition = definition_of(prepared, run_id, None if shared is None else str(shared.absolute()), earlier, url)
     registry = prepared.workspace.registry
     words = dict.fromkeys(task.keyword for each in prepared.everywhere() for task in each.workflow.tasks)
     needed = [word for word in words if not (registry.keyword(word).in_place or _is_group(prepared, word))]

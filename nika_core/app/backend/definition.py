@@ -27,7 +27,7 @@ from nika_core.plugin import Facets
 from nika_core.registry import Kind
 
 FORM: Final = 1  # of definitions; what another version wrote is refused
-_OF_ONE_RUN: Final = frozenset({"run", "path", "earlier"})  # others with the same files share a folder with it
+_OF_ONE_RUN: Final = frozenset({"run", "path", "earlier", "on"})  # others with the same files share a folder with it
 _OWN: Final = "NIKA_"
 _STAYS: Final = frozenset({TRUST, "NIKA_POLICY", "NIKA_LOG", "NIKA_DEBUG"})
 _MOST_BYTES: Final = 16 * 1024 * 1024  # of all files of a run
@@ -35,13 +35,18 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def definition_of(
-    prepared: PreparedRun, run_id: str, shared: str | None = None, earlier: EarlierRun | None = None
+    prepared: PreparedRun,
+    run_id: str,
+    shared: str | None = None,
+    earlier: EarlierRun | None = None,
+    on: str | None = None,
 ) -> JsonObject:
     """Return the definition of a run that was prepared for another machine.
 
     Args:
         shared: a folder that all machines share, with the same path; None: there is none.
         earlier: the run that it resumes.
+        on: the address under which people reach the run, for the commands that they are told.
 
     Raises:
         UsageError: it has something that cannot travel: a secret, or a file that is too large or lies elsewhere.
@@ -75,6 +80,7 @@ def definition_of(
         "plugins": _plugins(again),
         "batchable": BatchableTasks(again).tasks if options.economy else None,
         "shared": shared,
+        "on": on,
         "path": str(prepared.workflow.path.absolute()),
         "earlier": None if earlier is None else earlier.as_json(),
         "place": str(root) if shared is not None and _lies_in(root, shared) else None,

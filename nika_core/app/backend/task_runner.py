@@ -192,7 +192,8 @@ class RunRunner:
         events: list[JsonObject] = []
         self._events[node] = events
         try:
-            notices = question_notices(self._prepared, self._definition["run"], None, attended=False)
+            run, on = self._definition["run"], self._definition.get("on") or ""
+            notices = question_notices(self._prepared, run, None, attended=False, on=on)
             if notices is not None:
                 command = AwaitExternal(NodeId(node), wait_of(about["wait"]), about["identity"], about["epoch"])
                 notices.opened(command, about["at"], self._context.emitter)

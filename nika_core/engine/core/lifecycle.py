@@ -63,12 +63,17 @@ class Lifecycle:
         if type(node.state) is not Pending:
             return
         scope = node.scope
+        if self._plan.only is not None and scope.owner is None:
+            if node.task.id != self._plan.only:
+                self._take_over(node)
+                return
+            node.rerun = True
         edges = scope.plan.graph.incoming[node.task.id]
         when = node.task.when
         if when is not None and self.groups.decides_per_item(node):
             when = None
         reason = None
-        if edges or when is not None:
+        if (edges or when is not None) and not (node.rerun and self._plan.only == node.id):
             try:
                 reason = skip_reason(edges, scope.nodes, when, partial(self._state.resolve, node))
             except ConditionError as error:
@@ -162,6 +167,18 @@ class Lifecycle:
             return
         if outcome.withheld:
             data["withheld"] = True  # whoever needs it in a later life must not take this for it
+        self.succeed(node, outcome, EventKind.TASK_REUSED, data)
+
+    def _take_over(self, node: Node) -> None:
+        """Take how a task ended in an earlier run, since the run is of another task alone."""
+        earlier = self._plan.taken.get(node.id)
+        if earlier is None or earlier.state != "success" or earlier.lost:
+            self.skip(node, SkipReason.NOT_SELECTED)
+            return
+        node.reused = True
+        outcome = earlier.outcome._replace(usage=NOTHING)
+        data = {**task_data(outcome), "keyword": node.task.keyword, "reason": "taken from the last run (--only)"}
+        self._state.transition(node, Ready(), EventKind.TASK_READY)
         self.succeed(node, outcome, EventKind.TASK_REUSED, data)
 
     def _take_cached(self, node: Node, cached: CachedResult, started: JsonObject) -> None:

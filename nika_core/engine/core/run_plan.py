@@ -156,6 +156,8 @@ class RunPlan:
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this node and all that depends on it are never reused.
         grants: tool calls that people have allowed for the rest of the run.
+        only: the one task of the run's workflow that is run; None: all are.
+        taken: with `only`, how the others had ended in an earlier run, by task.
         cache: results of earlier runs, for tasks with `cache`; None: none are taken, and none are kept.
     """
 
@@ -174,6 +176,8 @@ class RunPlan:
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     grants: tuple[ToolGrant, ...] = ()
+    only: str | None = None
+    taken: Mapping[str, PreviousTask] = field(default_factory=dict)
     cache: ResultCache | None = None
 
 
@@ -245,6 +249,8 @@ class RunRequest(WorkflowRequest):
         previous: how nodes ended in the run that this one resumes, by identity.
         rerun_from: with `--from`: this task and all below it are never reused.
         grants: tool calls that people have allowed for the rest of the run.
+        only: the one task of the run's workflow that is run; None: all are.
+        taken: with `only`, how the others had ended in an earlier run, by task.
         cache: results of earlier runs, for tasks with `cache`; None: none are taken, and none are kept.
         seq: the number of the last event in the run's history (a resumed run goes on counting).
     """
@@ -260,6 +266,8 @@ class RunRequest(WorkflowRequest):
     previous: Mapping[str, PreviousTask] = field(default_factory=dict)
     rerun_from: str | None = None
     grants: tuple[ToolGrant, ...] = ()
+    only: str | None = None
+    taken: Mapping[str, PreviousTask] = field(default_factory=dict)
     cache: ResultCache | None = None
     seq: int = 0
 

@@ -16,7 +16,7 @@ from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import as_written, list_parts
 from nika_core.model.workflow import AgentBlock, KeywordCategory, Mode, NoOutputs, Task, Workflow
 from nika_core.plugin import Keyword, Values
-from nika_core.values import dataclass
+from nika_core.values import dataclass, replace
 
 _WITHOUT_TOOLS: Final = (KeywordCategory.TOOL, KeywordCategory.GROUP)
 
@@ -46,9 +46,12 @@ class _Definitions:
 def run_plan(request: RunRequest, services: Services) -> RunPlan:
     """Return the plan of a run."""
     limits = request.limits
+    plan = _workflow_plan(request, services, limits)
+    if request.only is not None:
+        plan = replace(plan, output=request.only, outputs=None)
     return RunPlan(
         run_id=request.run_id,
-        workflow=_workflow_plan(request, services, limits),
+        workflow=plan,
         inputs=request.inputs,
         environ=request.environ,
         limits=limits,
@@ -62,6 +65,8 @@ def run_plan(request: RunRequest, services: Services) -> RunPlan:
         previous=request.previous,
         rerun_from=request.rerun_from,
         grants=request.grants,
+        only=request.only,
+        taken=request.taken,
         cache=request.cache,
     )
 

@@ -141,7 +141,9 @@ def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
     attached = nika("runs", "attach", run_id, "--on", own_server.url, "--format", "jsonl", **project)
     events = [json.loads(line) for line in attached.stdout.splitlines()]
 
-    assert told.read_text().count("question.opened") == 1
+    [notice] = [json.loads(line) for line in told.read_text().splitlines() if line]
+    assert notice["event"] == "question.opened"
+    assert notice["command"].startswith(f"nika answer {run_id} sure --on {own_server.url} --digest ")
     assert [event["event"] for event in events].count("question.notified") == 1
 
 
