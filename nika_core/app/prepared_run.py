@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nika_core import codes
 from nika_core.app.inner_runs import (
@@ -53,8 +53,12 @@ from nika_core.plugin import Facets, Keyword, ModelInfo, Provider, Values
 from nika_core.template import render, resolve
 from nika_core.values import replace
 
+if TYPE_CHECKING:
+    from nika_core.registry.guarded_facets import GuardedFacets
+
 _MAX_HASHED = 1024**3  # bytes of one file that belongs to a task
 _NO_PROCESS: Final = frozenset({"host", "path", "model", "person"})  # kinds of effects
+_DEFAULTS: Final = Facets()
 T = TypeVar("T")
 
 
@@ -121,7 +125,7 @@ class PreparedRun:
             yield from inner.everywhere()
 
     @cached_property
-    def facets(self) -> Mapping[str, Facets]:
+    def facets(self) -> Mapping[str, GuardedFacets]:
         """The facets of the tasks' keywords. Raises NikaError."""
         return {word: self.workspace.registry.facets(word) for word in self.keywords}
 
@@ -202,6 +206,8 @@ class PreparedRun:
 
     def asked(self, task: Task, ask: Callable[[Facets, Any], T]) -> T:
         """Return what a facet says of a task. Raise NikaError, with the task's place."""
+        if not self.facets[task.keyword].has_own(ask.__name__):
+            return ask(_DEFAULTS, None)  # most keywords have no files, and many cost nothing
         try:
             answer: T = getattr(self.facets[task.keyword], ask.__name__)(self.payload(task))
             return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ class RemoteRuns:
         mask_with(workspace.masker)
         self._workspace = workspace
         self._url = url
+        self._on = plain(shlex.quote(url))  # as people paste it into a shell
         self._shared = shared
 
     def list(self, wanted: Callable[[BackendRun], bool] | None, last: int | None, format_: Format) -> None:
@@ -85,7 +87,7 @@ class RemoteRuns:
         if update.held_up:
             print_message(plain(update.held_up))
         self._print_questions(asked)
-        print_message(f"to follow it: nika runs attach {run_id} --on {plain(self._url)}")
+        print_message(f"to follow it: nika runs attach {run_id} --on {self._on}")
 
     def cancel(self, run: str) -> None:
         """Cancel a run."""
@@ -107,7 +109,7 @@ class RemoteRuns:
                     f"the run {run_id} has not ended: it goes on by itself",
                     code=codes.NOT_RESUMABLE,
                     hint=f"follow it: nika runs attach {run_id}; to answer it: nika answer; or end it first: "
-                    f"nika runs cancel {run_id} (each with --on {self._url})",
+                    f"nika runs cancel {run_id} (each with --on {self._on})",
                 )
             news = [update.events async for update in backend.events(run_id)]
             events = tuple(event for each in news for event in each)
@@ -115,7 +117,7 @@ class RemoteRuns:
                 raise UsageError(
                     f"no worker tells what happened in the run {run_id}",
                     code=codes.NOT_RESUMABLE,
-                    hint=f"start one: nika worker --on {self._url}",
+                    hint=f"start one: nika worker --on {self._on}",
                 )
             return await backend.definition(run_id), events
 
@@ -180,7 +182,7 @@ class RemoteRuns:
         for each in asked:
             print_data(f"{each.task}  since {time_text(each.since)}")
             print_data(f"  {plain(each.question.message)}")
-            print_data(f"  to answer: nika answer --on {plain(self._url)} {each.run_id} {each.task} ...")
+            print_data(f"  to answer: nika answer --on {self._on} {each.run_id} {each.task} ...")
 
     def _with(self, do: Callable[[Backend], Awaitable[T]]) -> T:
         async def work() -> T:
@@ -215,7 +217,7 @@ class RemoteRuns:
         raise UsageError(
             f"no run at {self._url} begins with '{run}'",
             code=codes.UNKNOWN_RUN,
-            hint=f"nika runs list --on {self._url}",
+            hint=f"nika runs list --on {self._on}",
         )
 
 

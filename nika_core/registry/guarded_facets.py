@@ -38,6 +38,11 @@ class GuardedFacets(Facets):
         self._own = own
         self.record = record
 
+    def has_own(self, facet: str) -> bool:
+        """Return whether the keyword answers this itself; else what `Facets` answers holds, whatever the task."""
+        kept = getattr(type(self._own), facet) is getattr(Facets, facet)
+        return not kept or facet in getattr(self._own, "__dict__", ())
+
     def _ask(self, name: str, ask: Callable[[], T]) -> T:
         try:
             return ask()

@@ -14,7 +14,6 @@ from nika_core.errors import PluginError
 from nika_core.plugin import (
     Client,
     Command,
-    Facets,
     Keyword,
     NotifierDescription,
     NotifierSetup,
@@ -36,6 +35,7 @@ from nika_core.registry.policy import PluginPolicy, Unmatched, same_distribution
 from nika_core.registry.scan import DISTRIBUTION, PluginRecord, required_by, scan
 
 if TYPE_CHECKING:
+    from nika_core.registry.guarded_facets import GuardedFacets
     from nika_core.registry.guarded_notifier import GuardedNotifier
     from nika_core.registry.guarded_observer import GuardedObserver
     from nika_core.registry.guarded_policy import GuardedPolicy
@@ -64,7 +64,7 @@ class Registry:
         self._loaded: dict[PluginRecord, Description | PluginError] = {}
         self._objects: dict[tuple[PluginRecord, str], Any] = {}
         self._keywords: dict[str, Keyword] = {}  # these four: asked for every task of a document
-        self._facets: dict[str, Facets] = {}
+        self._facets: dict[str, GuardedFacets] = {}
         self._template_sources: dict[str, TemplateSource] = {}
         self._sources: dict[str, Source] = {}
         self._claims: dict[str, tuple[Provider, ...]] = {}  # by a model's name
@@ -209,7 +209,7 @@ class Registry:
             found = self._keywords[word] = self._load(Kind.KEYWORD, word, Keyword)
         return found
 
-    def facets(self, word: str) -> Facets:
+    def facets(self, word: str) -> GuardedFacets:
         """Raises PluginError."""
         found = self._facets.get(word)
         if found is None:

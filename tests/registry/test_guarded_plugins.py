@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nika_core.errors import PluginError
-from nika_core.plugin import Facets, Source
+from nika_core.plugin import Estimate, Facets, Source
 from nika_core.registry import Kind, PluginRecord
 from nika_core.registry.guarded_facets import GuardedFacets
 from nika_core.registry.guarded_source import GuardedSource
@@ -30,6 +30,20 @@ def test_the_files_of_a_task_are_those_that_its_keyword_names() -> None:
     facets = GuardedFacets(Own(), PluginRecord(Kind.KEYWORD, "own", "own", "own", "1.0"))
 
     assert facets.files(None) == (Path("style.md"),)  # type: ignore[arg-type]  # it is not looked at
+
+
+def test_only_what_a_keyword_answers_itself_is_asked_of_it() -> None:
+    class Own(Facets):
+        def files(self, payload: Any) -> tuple[Path, ...]:
+            return ()
+
+    own = Own()
+    facets = GuardedFacets(own, PluginRecord(Kind.KEYWORD, "own", "own", "own", "1.0"))
+
+    assert facets.has_own("files")
+    assert not facets.has_own("estimate")
+    own.estimate = lambda payload: Estimate()  # type: ignore[method-assign]  # as an object that is put together may
+    assert facets.has_own("estimate")
 
 
 def test_sections_that_are_none_are_told_as_the_plugins_fault() -> None:

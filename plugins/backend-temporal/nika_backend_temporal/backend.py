@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -35,7 +36,8 @@ from nika_core.plugin import (
 
 _REGISTERED: Final = 15.0  # seconds that the server has to know the first worker of a version
 _RECENT: Final = 75  # seconds since a worker has asked for work; it asks again within 60
-_LOOK: Final = 0.3  # seconds between two looks at a run
+_LOOK: Final = 0.3  # seconds between the first two looks at a run
+_SELDOM: Final = 1.0  # seconds between later ones: a look makes its worker stop for a moment
 _ANSWER: Final = 3.0  # seconds that a worker has to say how a run stands
 _REPLAY: Final = 60.0  # seconds that it has to go through a history of 10,000 events
 _STATUS: Final = {
@@ -72,7 +74,7 @@ class TemporalBackend:
             raise UsageError(
                 f"no worker offers {names_} at {self._address.target}, namespace '{self._address.namespace}'",
                 code=codes.USAGE,
-                hint=f"start one where these plugins are installed: nika worker --on {self._address.url}",
+                hint=f"start one where these plugins are installed: nika worker --on {shlex.quote(self._address.url)}",
             )
         start = {"definition": submission.definition}
         size = size_of(start)
@@ -147,7 +149,7 @@ class TemporalBackend:
     async def _updates(
         self, handle: WorkflowHandle[Any, Any], run_id: str, since: int, over: asyncio.Future[Any]
     ) -> AsyncIterator[RunUpdate]:
-        told = ""
+        told, pause = "", _LOOK
         if since == 0:
             async for events in self._events_of_earlier_histories(handle, run_id):
                 since = events[-1]["seq"]
@@ -176,7 +178,8 @@ class TemporalBackend:
             if over.done():
                 await asyncio.sleep(_LOOK)  # the server was away for a moment, or says it before it shows it
             else:
-                await asyncio.wait([over], timeout=_LOOK)
+                await asyncio.wait([over], timeout=pause)
+                pause = _LOOK if view["idle"] else min(pause * 1.5, _SELDOM)
 
     async def _events_of_earlier_histories(
         self, handle: WorkflowHandle[Any, Any], run_id: str
@@ -354,5 +357,5 @@ def _no_such_run(run_id: str, address: Address) -> UsageError:
     return UsageError(
         f"there is no run '{run_id}' at {address.target}, namespace '{address.namespace}'",
         code=codes.UNKNOWN_RUN,
-        hint=f"nika runs list --on {address.url}",
+        hint=f"nika runs list --on {shlex.quote(address.url)}",
     )

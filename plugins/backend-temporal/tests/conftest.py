@@ -103,6 +103,9 @@ class Server:
         arguments += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
         self._process = Process(arguments, self._folder / f"server-{self._starts}.log")
         until(self._listens, "the server's start")
+        # It listens before it knows its namespace, and a worker in the test's process is faster than that.
+        about = [program, "operator", "namespace", "describe", "default", "--address", f"127.0.0.1:{self.port}"]
+        until(lambda: subprocess.run(about, capture_output=True, check=False).returncode == 0, "the namespace")
 
     def _listens(self) -> bool:
         assert self._process is not None

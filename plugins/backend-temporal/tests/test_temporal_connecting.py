@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -229,3 +230,29 @@ def test_the_process_ends_well_after_a_server_that_gives_no_answer(loopback: Loo
         (2, False, False)
     ] * 3
     assert "it gave no answer within 0.3 s" in ended[0].stderr
+
+
+def test_ctrl_c_ends_a_submission_that_gets_no_answer_and_says_what_is_not_known(
+    loopback: Loopback, folder: Path
+) -> None:
+    connected = threading.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read(-1)
+
+    url = f"temporal://127.0.0.1:{loopback.port(silent)}/default"
+    (folder / "w.nika.yaml").write_text("tasks:\n  - {id: one, set: 1}\n")
+    nika = str(Path(sys.executable).with_name("nika"))
+    run = subprocess.Popen([nika, "run", "--on", url, "w.nika.yaml"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    assert connected.wait(60)
+    assert run.stderr is not None
+
+    for told in ("detaching", "cancelling"):
+        run.send_signal(signal.SIGINT)
+        assert told in run.stderr.readline()
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+
+    assert run.returncode == 130
+    assert f"it is not known whether the run was submitted: nika runs list --on {url}" in said

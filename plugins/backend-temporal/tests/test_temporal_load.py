@@ -83,7 +83,7 @@ def test_calls_at_once_over_three_workers_never_overspend(
     keys = [{"OPENAI_API_KEY": f"worker-{number}", "OPENAI_BASE_URL": models.url} for number in range(3)]
     # Each is given no more at once than a third: so the others have to do their share.
     workers.start_several(*keys, options=("--keywords", "llm", "--concurrency", str(min(100, count // 3))))
-    budget = COST * count / 3
+    budget = COST * (count // 3)
     path = folder / "w.nika.yaml"
     path.write_text(
         f"""
