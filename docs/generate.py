@@ -180,6 +180,7 @@ FACE = {
     ),
     "Errors": (
         *("NikaError", "ProblemsError", "UsageError", "PluginError", "RefusedError", "JournalError", "TaskError"),
+        "AlreadyRunningError",
         *("Problem", "Place", "Severity", "Category"),
     ),
     "Trust": (

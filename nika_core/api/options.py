@@ -179,10 +179,10 @@ def _single_start(options: PlanOptions) -> dict[str, Any]:
     key, if_running = options.get("key"), options.get("if_running")
     if key is None and if_running is None:
         return {}
-    from nika_core.app.single_start import IfRunning, check_key  # few runs wait for the import
+    from nika_core.app.single_start import IfRunning, require_usable_key  # few runs wait for the import
 
     if key is not None:
-        check_key(key)
+        require_usable_key(key)
     words = [each.value for each in IfRunning]
     if if_running is not None and if_running not in words:
         raise UsageError(f"if_running is {if_running!r}, expected {', '.join(words)}")

@@ -100,7 +100,7 @@ def remove(run: str, *, folder: str | Path | None = None) -> str:
     return remove_run(journal, run, trusted=trusted_by_variable(workspace.environ, journal.path) is True)
 
 
-def result(run: str, *, folder: str | Path | None = None) -> RunResult | None:
+def kept_result(run: str, *, folder: str | Path | None = None) -> RunResult | None:
     """Return how a run that was started with a `key` has ended; None: it has not, had no key, or it held a secret.
 
     Raise JournalError.
@@ -108,9 +108,9 @@ def result(run: str, *, folder: str | Path | None = None) -> RunResult | None:
     Args:
         run, folder: as for `get`.
     """
-    from nika_core.app.single_start import kept_result
+    from nika_core.app.single_start import stored_result
 
-    return kept_result(history_of(folder), run)
+    return stored_result(history_of(folder), run)
 
 
 def why(run: str, task: str, *, folder: str | Path | None = None) -> TaskReason:
@@ -124,9 +124,9 @@ def why(run: str, task: str, *, folder: str | Path | None = None) -> TaskReason:
         JournalError: there is no such run.
         UsageError: the run has no such task.
     """
-    from nika_core.app.task_reasons import why as reason_of
+    from nika_core.app.task_reasons import task_reason
 
-    return reason_of(history_of(folder), run, task)
+    return task_reason(history_of(folder), run, task)
 
 
 def record(run: str, *, to: str | Path | None = None, folder: str | Path | None = None) -> Path:

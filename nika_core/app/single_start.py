@@ -61,7 +61,7 @@ class WaitsFor:
     message: str
 
 
-def check_key(key: str) -> None:
+def require_usable_key(key: str) -> None:
     """Raise UsageError for a key that cannot be used."""
     if not key.strip() or len(key) > _LONGEST or not key.isprintable():
         raise UsageError(
@@ -129,7 +129,7 @@ def _of_earlier(prepared: PreparedRun, journal: Journal, key: str, run_id: str) 
     return run_result_of(result)
 
 
-def kept_result(journal: Journal, run: str) -> RunResult | None:
+def stored_result(journal: Journal, run: str) -> RunResult | None:
     """Return the result of a run that was started with a key and has ended; None: history has none.
 
     Raises JournalError.

@@ -66,7 +66,7 @@ class _Told:
                 self.begun = event.data
 
 
-def why(journal: Journal, run: str, task: str) -> TaskReason:
+def task_reason(journal: Journal, run: str, task: str) -> TaskReason:
     """Return why a task did what it did. Raise JournalError, and UsageError if the run has no such task."""
     try:
         node = node_id_of(task)

@@ -44,7 +44,7 @@ from nika_core.model.files import FileError
 from nika_core.model.named_files import named_file
 
 
-class IfRunning(Enum):
+class _IfRunning(Enum):
     """What to do if another run of the workflow is under way."""
 
     SKIP = "skip"
@@ -81,7 +81,7 @@ def run_command(
         str | None, typer.Option("--key", metavar="KEY", help="Start it once: a second call gives the same result.")
     ] = None,
     if_running: Annotated[
-        IfRunning | None,
+        _IfRunning | None,
         typer.Option("--if-running", help="If another run of the workflow is under way.", show_default=False),
     ] = None,
     only: Annotated[

@@ -134,7 +134,7 @@ class ServedRuns:
         Raise JournalError.
         """
         recorded = nika.runs.get(run_id, folder=self.folder, large_outputs=False)
-        return recorded.status, nika.runs.result(recorded.run_id, folder=self.folder)
+        return recorded.status, nika.runs.kept_result(recorded.run_id, folder=self.folder)
 
     async def close(self) -> None:
         """Cancel what is under way, and wait for its end; it can be resumed."""
