@@ -1,0 +1,1 @@
+"""What works here, and how to fix the rest: `nika doctor`."""
