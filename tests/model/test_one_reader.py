@@ -15,6 +15,7 @@ EXCEPTIONS = {
     "nika_core/journal/locks.py": "writes its own lock files, and checks that they are",
     "nika_core/journal/blobs.py": "syncs a folder",
     "nika_core/journal/patience.py": "connects SQLite to what the store and the rate store have checked",
+    "nika_core/journal/result_store.py": "makes and connects its own database",
     "nika_core/journal/store.py": "connects SQLite to files that the reader has checked",
     "nika_core/app/own_runs.py": "makes the user's key",
     "nika_core/app/backend/run_index.py": "appends to its own file, which the reader reads",
