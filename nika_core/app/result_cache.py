@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -28,7 +29,10 @@ def result_cache(prepared: PreparedRun, journal: Journal, notice: Callable[[str]
     """Return the cache of a run."""
     registry = prepared.workspace.registry
     plugins = {record.word: record.origin for record in registry.usable() if record.kind is Kind.KEYWORD}
-    return RunCache(journal, plugins, prepared.workspace.clock.time, notice, reads=not prepared.options.refresh)
+    options = prepared.options
+    # What is taken makes no steps, and a recording without steps could not be replayed.
+    reads = not options.refresh and options.record is None
+    return RunCache(journal, plugins, prepared.workspace.clock.time, notice, reads=reads)
 
 
 class RunCache:
@@ -63,6 +67,9 @@ class RunCache:
         self._reader: ResultStore = journal.results()
         self._writer: ResultStore = journal.results()
         self._thread: ThreadPoolExecutor | None = None
+        self._unwritten: list[StoredResult] = []  # what comes while the thread writes is written together
+        self._lock = threading.Lock()
+        self._used: set[str] = set()
         self._names: dict[str, str] = {}  # by task, of those that run
         self._fault = ""
         self._told = False
@@ -91,7 +98,7 @@ class RunCache:
             value = decode(stored.value)
         except (ValueError, TypeError):
             return None
-        self._later([], [key])
+        self._used.add(key)
         return CachedResult(Outcome(value, attempts=0), stored.run, stored.at)
 
     # ---- what the run tells
@@ -115,21 +122,33 @@ class RunCache:
         stored = StoredResult(name, event.run_id, event.at, value, "")
         signature = self._signature(stored)
         if signature is not None:  # else the user has no key, and nobody would believe it
-            self._later([stored._replace(signature=signature)], [])
+            self._later(stored._replace(signature=signature))
 
     def _signature(self, stored: StoredResult) -> str | None:
         return sealed(f"cache\n{self._folder}\n{stored.key}\n{stored.run}\n{stored.at!r}\n{stored.value}")
 
-    def _later(self, results: list[StoredResult], used: list[str]) -> None:
+    def _later(self, result: StoredResult) -> None:
         if self._fault:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "nika-cache")
-        self._thread.submit(self._write, results, used)
+        with self._lock:
+            self._unwritten.append(result)
+            if len(self._unwritten) > 1:  # the thread is about to take them
+                return
+        self._thread.submit(self._write)
 
-    def _write(self, results: list[StoredResult], used: list[str]) -> None:
+    def _write(self) -> None:
+        with self._lock:
+            results, self._unwritten = self._unwritten, []
         try:
-            self._writer.put(results, used, self._now())
+            self._writer.put(results, self._now())
+        except _FAULTS as error:
+            self._fault = str(error)
+
+    def _end(self) -> None:
+        try:
+            self._writer.end(self._used, self._now())
         except _FAULTS as error:
             self._fault = str(error)
 
@@ -148,6 +167,8 @@ class RunCache:
         """Wait until all is written; return what the user should know, else ""."""
         if self._thread is not None:
             self._thread.shutdown()
+        if not self._fault and (self._used or self._thread is not None):
+            self._end()
         self._reader.close()
         self._writer.close()
         if self._fault and not self._told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
 import sys
 from typing import Final
 
@@ -11,6 +12,7 @@ from nika_core.app.own_runs import is_own
 from nika_core.engine.local.event_loop import run_to_end
 from nika_core.errors import JournalError
 from nika_core.journal import Journal
+from nika_core.model.files import FileError
 
 _PROCESSES: Final = "nika_core.toolbox.process.sweeping"
 _OWN: Final = "nika_core.toolbox.process.own_process"
@@ -44,8 +46,8 @@ async def end_processes(run_id: str, *, of_a_killed_nika: bool = False) -> str:
 
 
 def remove_run(journal: Journal, run: str, *, trusted: bool = False) -> str:
-    """Remove a run that no process works on, and end what a killed Nika left running of it: nobody could find that any
-    more. Return the run's whole id. Raise JournalError.
+    """Remove a run that no process works on, with the results that other runs could take from it, and end what a killed
+    Nika left running of it: nobody could find that any more. Return the run's whole id. Raise JournalError.
 
     Args:
         trusted: whether the user trusts the history. Without that, a run that the user has not recorded here ends no
@@ -60,4 +62,21 @@ def remove_run(journal: Journal, run: str, *, trusted: bool = False) -> str:
     run_id = journal.remove(run)
     if trusted:
         run_to_end(end_processes(run_id, of_a_killed_nika=True))  # no other process can begin to work on it any more
+    _remove_results(journal, run_id)
     return run_id
+
+
+def _remove_results(journal: Journal, run_id: str) -> None:
+    store = journal.results()
+    try:
+        store.remove(run_id)
+    except sqlite3.OperationalError as error:
+        raise JournalError(
+            codes.JOURNAL_UNAVAILABLE,
+            f"The run {run_id} is removed, but not what {store.path} keeps of it: {error}.",
+            hint="Remove that file; it is made anew.",
+        ) from error
+    except (OSError, FileError, sqlite3.Error):
+        pass  # it is not a cache of this user's, and no run takes anything from it
+    finally:
+        store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -12,7 +13,7 @@ from nika_core.engine.core.task_usage import with_identity
 from nika_core.errors import JournalError, NikaError, UsageError
 from nika_core.journal import Journal, Recorded
 from nika_core.model.events import Event, EventKind
-from nika_core.model.ids import NodeId, node_id_of
+from nika_core.model.ids import NodeId, node_id_of, parent_id
 from nika_core.model.json import Json
 from nika_core.model.masking import MASK
 from nika_core.model.nearest import nearest
@@ -51,12 +52,16 @@ class _Told:
     Attributes:
         begun: the data of its last start, or of the result that was taken instead; None: it has not begun.
         end: the last event that says how it stands.
+        inside: how the items, rounds or tasks stand that are directly inside it.
     """
 
     def __init__(self, recorded: Recorded, task: str) -> None:
         self.begun: Mapping[str, Any] | None = None
         self.end: Event | None = None
+        self.inside: dict[str, str] = {}
         for event, identity in with_identity(recorded.events):
+            if event.task is not None and event.kind in _STATES and parent_id(event.task) == task:
+                self.inside[event.task] = _STATES[event.kind]
             if event.task != task and identity != task:
                 continue
             if event.kind in _STATES:
@@ -98,6 +103,8 @@ def _reason(journal: Journal, recorded: Recorded, node: NodeId, told: _Told, end
     began = told.begun or {}
     if began.get("reason"):
         return TaskReason(run_id, node, state, f"it ran: {began['reason']}")
+    if "group" in began:
+        return TaskReason(run_id, node, state, _group_reason(run_id, told.inside))
     if not began.get("definition"):
         return TaskReason(run_id, node, state, "it never began: what it is given could not be made")
     if recorded.info.options.get("mock"):
@@ -107,6 +114,14 @@ def _reason(journal: Journal, recorded: Recorded, node: NodeId, told: _Told, end
         return TaskReason(run_id, node, state, "it ran: no earlier run of this workflow has begun it")
     before, then = earlier
     return _compared(recorded, before, node, began, then, state)
+
+
+def _group_reason(run_id: str, inside: Mapping[str, str]) -> str:
+    """Say how the nodes inside a list, a loop or a workflow stand: each of them has a reason of its own."""
+    if not inside:
+        return "it ran: there was nothing in it"
+    counts = ", ".join(f"{count} {state}" for state, count in Counter(inside.values()).items())
+    return f"it ran: {counts} in it, each for a reason of its own: nika why {run_id} '{next(iter(inside))}'"
 
 
 def _earlier(journal: Journal, recorded: Recorded, node: NodeId) -> tuple[Recorded, _Told] | None:

@@ -112,8 +112,9 @@ class GroupProgress:
         return ", ".join([of, *self._not_succeeded()])
 
     def at_end(self) -> str:
-        """Return how it ended, e.g. `10000 items, 2 failed`."""
-        return ", ".join([self._counted(self.done), *self._not_succeeded()])
+        """Return how it ended, e.g. `10000 items, 9000 reused, 2 failed`."""
+        reused = self.ended.get("reused", 0)
+        return ", ".join([self._counted(self.done), *([f"{reused} reused"] if reused else []), *self._not_succeeded()])
 
     def _count(self, state: str, by: int) -> None:
         self.ended[state] = self.ended.get(state, 0) + by

@@ -190,7 +190,10 @@ def _counts(result: RunResult) -> str:
     failed = [task.id for task in result.tasks if task.state == "failed"]
     names = ", ".join(failed[:_NAMED]) + (f", +{len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
     stopped = "cancelled" if result.status is RunStatus.FAILED else "interrupted"
+    reused = sum(task.reused and task.state == "success" for task in result.tasks)
     words = {"failed": f"failed ({names})", "cancelled": stopped}
+    if reused:
+        words["success"] = f"success ({reused} reused)"
     states = ("success", "failed", "waiting", "cancelled", "skipped")
     return ", ".join(f"{ended[state]} {words.get(state, state)}" for state in states if ended[state])
 

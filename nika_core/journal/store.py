@@ -251,15 +251,15 @@ def _is_ours(connection: sqlite3.Connection, version: int) -> bool:
     """
     if version not in _SCRIPTS:
         return False
-    wanted = {_normalized(statement) for statement in _SCRIPTS[version].split(";") if statement.strip()}
+    wanted = {normalized(statement) for statement in _SCRIPTS[version].split(";") if statement.strip()}
     names = {text.split("(")[0].split()[2] for text in wanted if text.startswith("CREATE TABLE")}
     found = connection.execute("SELECT type, tbl_name, sql FROM main.sqlite_master WHERE sql IS NOT NULL").fetchall()
     if any(kind == "trigger" for kind, _, _ in found):
         return False
-    return {_normalized(str(sql)) for _, table, sql in found if table in names} == wanted
+    return {normalized(str(sql)) for _, table, sql in found if table in names} == wanted
 
 
-def _normalized(sql: str) -> str:
+def normalized(sql: str) -> str:
     """Return a statement's text with white space only between words."""
     return re.sub(r" ?([(),]) ?", r"\1", " ".join(sql.split()))
 

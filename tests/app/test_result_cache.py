@@ -13,7 +13,8 @@ import pytest
 import nika_core as nika
 from nika_core.app.result_cache import RunCache
 from nika_core.errors import ProblemsError, UsageError
-from nika_core.journal import Journal
+from nika_core.journal import Journal, ResultStore, StoredResult
+from nika_core.journal.patience import Patience
 from nika_core.model.events import Event, EventKind
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -184,7 +185,7 @@ def test_a_result_that_was_changed_or_moved_to_another_folder_is_not_taken(proje
     assert work(other.run()).output == "1 a"
 
 
-@pytest.mark.parametrize("what", ["text", "a link", "a folder", "more tables"])
+@pytest.mark.parametrize("what", ["text", "a link", "a folder", "more tables", "another column"])
 def test_a_file_that_cannot_be_used_is_told_and_the_run_goes_on(what: str, project: Project) -> None:
     database = project.folder / ".nika" / "cache.db"
     database.parent.mkdir()
@@ -195,9 +196,16 @@ def test_a_file_that_cannot_be_used_is_told_and_the_run_goes_on(what: str, proje
         database.symlink_to(project.folder / "elsewhere")
     elif what == "a folder":
         database.mkdir()
-    else:
+    elif what == "more tables":
         with sqlite3.connect(database) as connection:
             connection.execute("CREATE TABLE others (x)")
+        connection.close()
+    else:  # it would take memory whenever a row is written
+        nothing = ResultStore(database, Patience())
+        nothing.put([], 0.0)
+        nothing.close()
+        with sqlite3.connect(database) as connection:
+            connection.execute("ALTER TABLE results ADD COLUMN x AS (hex(zeroblob(400000000)))")
         connection.close()
     notices: list[str] = []
     result = project.run(on_event=lambda event: notices.append(event.data.get("message", "")))
@@ -270,3 +278,75 @@ def _own_key(folder: Path) -> Path:
     path = folder / "key.nika.yaml"
     path.write_text("tasks:\n  - {id: a, set: 1}\n")
     return path
+
+
+def test_a_run_that_records_makes_every_step_although_results_are_kept(project: Project) -> None:
+    project.run()
+    assert work(project.run(record=project.folder / "rec")).reused is False
+    assert list((project.folder / "rec").glob("work.*.yaml"))
+    assert work(project.run()).output == "2 a"
+
+
+def test_what_a_run_yielded_goes_with_the_run(project: Project) -> None:
+    first = project.run()
+    kept = project.run(inputs={"word": "b"})
+    nika.runs.remove(first.run_id, folder=project.folder)
+
+    assert work(project.run()).reused is False
+    assert kept.run_id in _runs(project.folder / ".nika" / "cache.db")
+    assert first.run_id not in _runs(project.folder / ".nika" / "cache.db")
+
+
+def test_a_run_is_removed_beside_a_file_that_is_no_cache(project: Project) -> None:
+    run = project.run(no_cache=True)
+    (project.folder / ".nika" / "cache.db").write_text("no database " * 100)
+    assert nika.runs.remove(run.run_id, folder=project.folder) == run.run_id
+
+
+def test_beyond_its_size_results_that_were_not_taken_for_longest_go_first(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path / "cache.db", Patience(), largest=200_000)
+    for number in range(100):
+        store.put([StoredResult(f"{number:03}", "run", 1.0, "x" * 10_000, "")], float(number))
+    kept = [number for number in range(100) if store.get(f"{number:03}") is not None]
+    store.close()
+
+    assert kept == list(range(kept[0], 100))
+    assert 5 <= len(kept) <= 20
+
+
+def test_what_no_run_takes_for_90_days_goes_and_what_one_takes_stays(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path / "cache.db", Patience())
+    day = 86400.0
+    store.put([StoredResult(key, "run", 0.0, "1", "") for key in ("taken", "not taken")], 0.0)
+    store.end(["taken"], 60 * day)
+    assert store.get("not taken") is not None
+    store.end([], 91 * day)
+    assert (store.get("taken") is None, store.get("not taken") is None) == (False, True)
+    store.close()
+
+
+def test_a_result_that_is_taken_writes_nothing_until_the_run_ends(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write for each would read the whole file each time."""
+    each = "forEach: '${input.all}', set: '${each.item}'"
+    project.write(f"inputs: {{all: {{type: json}}}}\ntasks:\n  - {{id: each, {each}, cache: true}}\n")
+    project.run(inputs={"all": list(range(50))})
+    written: list[str] = []
+
+    def end(_store: ResultStore, used: set[str], _now: float) -> None:
+        written.append(f"{len(used)} used")
+
+    monkeypatch.setattr(ResultStore, "put", lambda *_: written.append("results"))
+    monkeypatch.setattr(ResultStore, "end", end)
+    result = project.run(inputs={"all": list(range(50))})
+
+    assert all(item.reused for item in result.tasks[0].children)
+    assert written == ["50 used"]
+
+
+def _runs(database: Path) -> set[str]:
+    connection = sqlite3.connect(database)
+    found = {run for (run,) in connection.execute("SELECT run FROM results")}
+    connection.close()
+    return found

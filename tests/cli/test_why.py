@@ -94,6 +94,12 @@ def test_an_item_is_compared_with_what_it_was_in_the_earlier_run(project: Projec
     assert parts(project.why("each.1")) == {"the input `other`": (None, "b")}
 
 
+def test_a_list_says_how_its_items_stand_and_how_to_ask_for_one(project: Project) -> None:
+    run = project.run()
+    assert "2 success in it" in project.why("each").message
+    assert f"nika why {run.run_id} 'each[0]'" in project.why("each").message
+
+
 def test_a_skipped_task_says_why(project: Project) -> None:
     project.run()
     assert "did not hold" in project.why("never").message
