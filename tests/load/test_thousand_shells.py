@@ -57,7 +57,7 @@ def test_a_thousand_shells_at_once_with_few_descriptors_allowed_at_first(tmp_pat
 
 
 def test_short_commands_have_their_own_time_however_many_are_started_with_them(tmp_path):
-    tasks = "".join(f"  - id: t{i}\n    shell: echo {i}\n    timeout: 2s\n" for i in range(MANY))
+    tasks = "".join(f"  - id: t{i}\n    shell: echo {i}\n    timeout: 5s\n" for i in range(MANY))
     (tmp_path / "many.nika.yaml").write_text(f"tasks:\n{tasks}")
     done = subprocess.run(
         [NIKA, "run", "many.nika.yaml", "--format", "json"],
