@@ -53,7 +53,7 @@ def mcp(
     if port and not http:
         raise UsageError("--port is for --http", hint="give --http, too")
     workflows = served_workflows(files or [nika.folder], nika.workspace)
-    runs = ServedRuns(nika.folder, max_runs)
+    runs = ServedRuns([each.path.absolute() for each in workflows.values()], max_runs)
     server = WorkflowServer(workflows, runs, wait, version("nika-command-mcp"))
     nika.terminal.print_message(f"Serving {', '.join(workflows)}")
     if http:
