@@ -53,7 +53,7 @@ def mcp(
     if port and not http:
         raise UsageError("--port is for --http", hint="give --http, too")
     workflows = served_workflows(files or [nika.folder], nika.workspace)
-    runs = ServedRuns(nika.folder, max_runs)
+    runs = ServedRuns([each.path.absolute() for each in workflows.values()], max_runs)
     server = WorkflowServer(workflows, runs, wait, version("nika-command-mcp"))
     nika.terminal.print_message(f"Serving {', '.join(workflows)}")
     if http:
@@ -109,15 +109,12 @@ async def _over_stdio(server: Any, lines: Any) -> None:
 
 async def _serve_http(server: WorkflowServer, runs: ServedRuns, listener: socket.socket, token: str) -> None:
     config = uvicorn.Config(
-        make_app(server.server, token, listener.getsockname()[1]),
+        make_app(server.server, token, listener.getsockname()[1], runs.close),
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    try:
-        await uvicorn.Server(config).serve(sockets=[listener])
-    finally:
-        await runs.close()
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 def _listening(port: int) -> socket.socket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequests, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
@@ -18,7 +19,9 @@ _PLAIN: Final = ("type", "description", "default", "enum", "minimum", "maximum",
 def shows_forms(context: Any) -> bool:
     """Return whether the client can put forms to its user."""
     capabilities = context.session.client_capabilities
-    return bool(capabilities is not None and capabilities.elicitation is not None)
+    if capabilities is None or capabilities.elicitation is None:
+        return False
+    return capabilities.elicitation.form is not None or capabilities.elicitation.url is None
 
 
 def asks_in_reply(context: Any) -> bool:
@@ -53,7 +56,10 @@ async def asked(context: Any, questions: Iterable[OpenQuestion]) -> dict[str, An
         schema = _form(each.question.form)
         if schema is None:
             continue
-        given = await context.session.elicit_form(_message(each), schema, related_request_id=context.request_id)
+        try:
+            given = await context.session.elicit_form(_message(each), schema, related_request_id=context.request_id)
+        except MCPError:  # the client says that it can, and cannot: the question is in the result
+            continue
         if given.action == "accept":
             answers[each.task] = _answer(each, given)
     return answers

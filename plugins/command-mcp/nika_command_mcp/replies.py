@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from mcp_types import CallToolResult, TextContent
 
 import nika_core as nika
 from nika_command_mcp.runs import ServedRun
-from nika_core import NikaError, ProblemsError, RunResult
+from nika_core import NikaError, OpenQuestion, ProblemsError, RunResult
 
 
-def reply(run: ServedRun, wait: float) -> CallToolResult:
-    """Return how a run stands, after it was waited for so many seconds."""
+def reply(run: ServedRun, wait: float, questions: Iterable[OpenQuestion] = ()) -> CallToolResult:
+    """Return how a run stands, after it was waited for so many seconds, and what it asks while it goes on."""
     if run.error is not None:
         return refusal(run.error, run.run_id)
     if run.result is not None:
         return ended(run.result, run.mask)
-    progress = {"done": run.done, "total": run.total}
+    asked = [nika.to_json(each) for each in questions]
     text = (
         f"The run is still going on after {wait:g} s ({run.done} of {run.total} tasks have ended). "
         f"Call nika_result with runId {run.run_id} for its result."
     )
-    return _result(text, {"runId": run.run_id, "status": "running", "progress": progress})
+    if asked:
+        text += " " + _asks(run.run_id, asked)
+    shown = {"runId": run.run_id, "status": "running", "progress": {"done": run.done, "total": run.total}}
+    return _result(text, shown | ({"questions": asked} if asked else {}))
+
+
+def paused(run_id: str, questions: Iterable[OpenQuestion]) -> CallToolResult:
+    """Return what a run asks that no process works on."""
+    asked = [nika.to_json(each) for each in questions]
+    return _result(_asks(run_id, asked), {"runId": run_id, "status": "paused", "questions": asked})
 
 
 def ended(result: RunResult, mask: Any) -> CallToolResult:

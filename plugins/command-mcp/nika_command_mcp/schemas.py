@@ -8,7 +8,8 @@ from typing import Any, Final
 from nika_core import LoadedWorkflow
 
 _TYPES: Final = {"string": "string", "int": "integer", "float": "number", "bool": "boolean"}
-STATUSES: Final = ("running", "succeeded", "failed", "cancelled", "paused")
+ENDED: Final = ("succeeded", "failed", "cancelled")
+STATUSES: Final = ("running", *ENDED, "paused")
 
 
 def inputs_schema(inputs: Mapping[str, Any] | None) -> dict[str, Any]:

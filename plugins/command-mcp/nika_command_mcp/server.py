@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from mcp.server.lowlevel import Server
@@ -20,9 +22,9 @@ from mcp_types import (
 import nika_core as nika
 from nika_command_mcp.catalog import ServedWorkflow
 from nika_command_mcp.elicitation import answers_in, asked, asks_in_reply, questions_reply, shows_forms
-from nika_command_mcp.replies import ended, refusal, reply
-from nika_command_mcp.runs import ServedRun, ServedRuns
-from nika_command_mcp.schemas import result_schema
+from nika_command_mcp.replies import ended, paused, refusal, reply
+from nika_command_mcp.runs import ServedRun, ServedRuns, unanswered
+from nika_command_mcp.schemas import ENDED, result_schema
 from nika_core import NikaError, UsageError
 
 RESULT: Final = "nika_result"
@@ -86,7 +88,13 @@ class WorkflowServer:
         if run is None or run.result is None:
             raise UsageError("this call belongs to no run of this server that asks", hint="call the tool anew")
         answers = answers_in(params.input_responses, run.result.questions)
-        return await self._followed(context, await self._resumed(run, answers)) if answers else reply(run, self._wait)
+        if not answers:
+            return reply(run, self._wait)
+        try:
+            resumed = await self._answer(run.run_id, run.path, answers)
+        except NikaError as error:
+            return refusal(error, run.run_id)
+        return await self._followed(context, resumed)
 
     async def _of_a_run(
         self, context: Any, tool: str, arguments: dict[str, Any]
@@ -97,26 +105,36 @@ class WorkflowServer:
         run_id = _text(arguments, "runId")
         run = self._runs.find(run_id)
         if tool == ANSWER:
-            answer = arguments.get("answer")
-            await asyncio.to_thread(nika.answer, run_id, _text(arguments, "task"), answer, folder=self._runs.folder)
-            return await self._followed(context, await self._runs.resume(run_id))
+            task = _text(arguments, "task")
+            path = run.path if run is not None else (await asyncio.to_thread(self._runs.recorded, run_id))[1]
+            return await self._followed(context, await self._answer(run_id, path, {task: arguments.get("answer")}))
         if run is None:
-            status, result = await asyncio.to_thread(self._runs.earlier, run_id)
-            if result is None:
-                raise UsageError(
-                    f"run {run_id} was not started by this server, and is {status}",
-                    hint=f"nika runs show {run_id}; nika resume {run_id} goes on with an interrupted one",
-                )
-            return ended(result, lambda value: value)
+            return await self._of_another_server(run_id, tool)
         if tool == CANCEL:
             run.cancel()
         return await self._followed(context, run)
 
+    async def _of_another_server(self, run_id: str, tool: str) -> CallToolResult:
+        """Say how a run stands that another process has started, or this server before it was started anew."""
+        recorded, path = await asyncio.to_thread(self._runs.recorded, run_id)
+        if recorded.status == "paused":
+            return paused(run_id, await asyncio.to_thread(unanswered, run_id, path))
+        result = await asyncio.to_thread(nika.runs.kept_result, run_id, folder=path.parent)
+        if result is None or recorded.status not in ENDED:
+            raise UsageError(
+                f"run {run_id} was not started by this server, and is {recorded.status}",
+                hint=f"nika runs show {run_id}; nika resume {run_id} goes on with an interrupted one",
+            )
+        return ended(result, lambda value: value)
+
     async def _followed(self, context: Any, run: ServedRun) -> CallToolResult | InputRequiredResult:
         """Wait for a run, telling how far it is, and put its questions to the client's user if that can be done."""
         loop = asyncio.get_running_loop()
+        told = -1
         while True:
-            await _until_ended(context, run, loop.time() + self._wait)
+            told = await _until_ended(context, run, loop.time() + self._wait, told)
+            if not run.has_ended:
+                return reply(run, self._wait, await asyncio.to_thread(unanswered, run.run_id, run.path))
             questions = () if run.result is None else run.result.questions
             if not questions or not shows_forms(context):
                 return reply(run, self._wait)
@@ -125,27 +143,30 @@ class WorkflowServer:
             answers = await asked(context, questions)
             if not answers:
                 return reply(run, self._wait)
-            run = await self._resumed(run, answers)
+            try:
+                run = await self._answer(run.run_id, run.path, answers)
+            except NikaError as error:
+                return refusal(error, run.run_id)
 
-    async def _resumed(self, run: ServedRun, answers: Mapping[str, Any]) -> ServedRun:
+    async def _answer(self, run_id: str, path: Path, answers: Mapping[str, Any]) -> ServedRun:
         for task, answer in answers.items():
-            await asyncio.to_thread(nika.answer, run.run_id, task, answer, folder=self._runs.folder)
-        return await self._runs.resume(run.run_id)
+            await asyncio.to_thread(nika.answer, run_id, task, answer, folder=path.parent)
+        return self._runs.resume(run_id, path)
 
 
-async def _until_ended(context: Any, run: ServedRun, deadline: float) -> None:
+async def _until_ended(context: Any, run: ServedRun, deadline: float, told: int) -> int:
+    """Wait, and tell the client when more tasks have ended than it was told of; return how many it knows of."""
     loop = asyncio.get_running_loop()
-    told = -1
-    while run.result is None and run.error is None and (left := deadline - loop.time()) > 0:
-        if run.done != told:
+    while True:
+        changed = run.changed  # before looking, so that what happens meanwhile is not missed
+        if run.has_ended or (left := deadline - loop.time()) <= 0:
+            return told
+        if run.done > told:
             told = run.done
             await context.session.report_progress(float(told), float(run.total), f"{told} of {run.total} tasks")
-        run.changed.clear()
-        try:
-            await asyncio.wait_for(run.changed.wait(), left)
-        except TimeoutError:
-            return
-        if run.result is None and run.error is None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), left)
+        if not run.has_ended:
             await asyncio.sleep(min(_PROGRESS_SECONDS, max(0.0, deadline - loop.time())))
 
 

@@ -276,7 +276,16 @@ async def test_without_the_token_or_with_a_foreign_host_or_origin_nothing_is_ans
                 ({**good, "Host": "evil.example"}, 421),
                 ({**good, "Origin": "https://evil.example"}, 403),
             ):
-                assert (await http.post(address, json=body, headers=headers)).status_code == status
+                for url in (address, address.removesuffix("/")):
+                    assert (await http.post(url, json=body, headers=headers)).status_code == status
+
+
+async def test_a_server_over_http_that_is_stopped_cancels_its_runs_and_they_can_be_resumed(folder: Path) -> None:
+    os.mkfifo(folder / "go")
+    with http_server(folder, "--wait", "0") as (address, token):
+        async with http_client(address.removesuffix("/"), token) as client:
+            run_id = value(await client.call_tool("held", {}))["runId"]
+    assert nika.runs.get(run_id, folder=folder).status == "cancelled"
 
 
 def test_bad_input_is_an_error_with_its_fix(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
