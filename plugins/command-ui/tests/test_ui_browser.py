@@ -158,6 +158,16 @@ def test_a_run_is_live_and_its_question_is_answered_there(watched: Watched, serv
     expect(page.get_by_role("row", name="sure")).to_contain_text("success")
 
 
+def test_tokens_are_drawn_by_task_and_by_model_with_the_figures_as_text(watched: Watched, served: Served) -> None:
+    page = watched.open(served, f"#/run/{newest(served)}/cost")
+    expect(page.get_by_role("heading", name="Tokens by model")).to_be_visible()
+    tasks, models = page.locator(".bars").all()
+    for bars, name in ((tasks, "many"), (models, "mock-small")):
+        expect(bars).to_contain_text(name)
+        expect(bars).to_contain_text("3 calls")
+        assert float(bars.locator("rect").first.get_attribute("width") or 0) == 100
+
+
 def test_hostile_names_and_outputs_stay_text(watched: Watched, serve: Any, tmp_path: Path) -> None:
     long, right_to_left = "x" * 1_000_000, "\u202egnp.exe \u05d0\u05d1\u05d2"
     texts = {
