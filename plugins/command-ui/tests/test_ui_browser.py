@@ -143,6 +143,20 @@ def test_no_page_is_wider_than_its_window(browser: Browser, served: Served, widt
     context.close()
 
 
+def test_a_comparison_in_a_narrow_window_squeezes_no_sentence_into_a_tall_row(browser: Browser, served: Served) -> None:
+    after, before = (run["runId"] for run in json.loads(served.ask("/api/runs")[2])["runs"][:2])
+    context = browser.new_context(viewport={"width": 380, "height": 700})
+    page = Watched(context.new_page()).open(served, f"#/compare/{before}/{after}")
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="many"))
+    expect(row).to_contain_text("input tokens a call")
+    line = page.get_by_role("link", name="many").bounding_box()
+    box = row.bounding_box()
+    assert line is not None
+    assert box is not None
+    assert box["height"] < 6 * line["height"]
+    context.close()
+
+
 def test_a_run_is_live_and_its_question_is_answered_there(watched: Watched, serve: Any, tmp_path: Path) -> None:
     (tmp_path / "demo.nika.yaml").write_text(WORKFLOW)
     served = serve(tmp_path)

@@ -59,7 +59,7 @@ function tasks(found) {
     { title: "Time", number: true, cell: (row) => `${side(row, "before", (one) => duration(one.durationMs))} → ${side(row, "after", (one) => duration(one.durationMs))}` },
     { title: "State", cell: (row) => [row.before ? state(row.before.state) : "not there", " → ", row.after ? state(row.after.state) : "not there"] },
     { title: "Output", cell: (row) => (row.sameOutput ? "the same" : "differs") },
-    { title: "Why", cell: (row) => row.reasons.map((reason) => el("div", {}, plain(reason))) },
+    { title: "Why", words: true, cell: (row) => row.reasons.map((reason) => el("div", {}, plain(reason))) },
   ], found.tasks);
 }
 
