@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from nika_command_ui.history import CHILDREN, Snapshot
+from nika_command_ui.views import spending
 from nika_core.plugin import EventKind, JsonObject
 
 _MOST_LINES: Final = 2000  # of a difference
@@ -119,14 +120,11 @@ def _per_call(side: JsonObject, key: str) -> float:
 
 
 def _models(before: Snapshot, after: Snapshot) -> list[JsonObject]:
-    counts = [_calls_by_model(snapshot) for snapshot in (before, after)]
-    return [
-        {"model": model, "before": counts[0][model], "after": counts[1][model]}
-        for model in dict.fromkeys((*counts[0], *counts[1]))
-    ]
+    """Return what each model was used for in the two runs, the largest differences in cost first."""
+    one, two = ({row["model"]: row for row in spending(snapshot)["models"]} for snapshot in (before, after))
+    rows = [{"model": name, "before": one.get(name), "after": two.get(name)} for name in dict.fromkeys((*one, *two))]
+    return sorted(rows, key=lambda row: -abs(_cost(row["after"]) - _cost(row["before"])))
 
 
-def _calls_by_model(snapshot: Snapshot) -> Counter[str]:
-    return Counter(
-        str(event.data.get("model", "")) for event in snapshot.events() if event.kind == EventKind.MODEL_CALLED
-    )
+def _cost(row: JsonObject | None) -> float:
+    return 0.0 if row is None else float(row["costUsd"])

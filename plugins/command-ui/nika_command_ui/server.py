@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from importlib import resources
@@ -22,6 +23,7 @@ from nika_command_ui.comparison import compare
 from nika_command_ui.graphs import graph_view
 from nika_command_ui.history import History
 from nika_command_ui.views import MOST_ROWS, children_view, run_view, spending, task_view, timeline_view
+from nika_core.plugin import codes
 
 MOST_BYTES: Final = 1_000_000  # of an answer
 _STATIC: Final = Path(str(resources.files("nika_command_ui") / "static"))
@@ -63,9 +65,11 @@ class _Pages:
     def __init__(self, history: History) -> None:
         self._history = history
         self._changes = Changes(history.stamp)
+        # One large run is read at a time: each takes 20 MB while it is read, and fifty pages ask at once.
+        self._reading = asyncio.Lock()
 
     async def runs(self, request: Request) -> Response:
-        return _json({"project": self._history.project, "runs": await run_in_threadpool(self._history.runs)})
+        return await self._read(lambda: {"project": self._history.project, "runs": self._history.runs()})
 
     async def run(self, request: Request) -> Response:
         return await self._of_run(request, run_view)
@@ -124,7 +128,9 @@ class _Pages:
         return await self._read(lambda: view(self._history.snapshot(run)))
 
     async def _read(self, read: Callable[[], Any]) -> Response:
-        return _json(await run_in_threadpool(read))
+        async with self._reading:
+            found = await run_in_threadpool(read)
+        return _json(found)
 
 
 def _told(handler: Handler) -> Handler:
@@ -136,7 +142,7 @@ def _told(handler: Handler) -> Handler:
         except KeyError:
             return _problem("this run has no such task", 404)
         except nika.JournalError as error:
-            return _problem(str(error), 404, error.hint)
+            return _problem(str(error), 404 if error.code == codes.UNKNOWN_RUN else 422, error.hint)
         except nika.UsageError as error:
             return _problem(str(error), 409, error.hint)
         except nika.NikaError as error:

@@ -94,7 +94,7 @@ def spending(snapshot: Snapshot) -> Row:
             calls=1,
             inputTokens=int(usage.get("inputTokens", 0)),
             outputTokens=int(usage.get("outputTokens", 0)),
-            cachedTokens=int(usage.get("cacheReadTokens", 0)),
+            cachedTokens=int(usage.get("cachedTokens", 0)),
         )
         cost[name] += float(usage.get("costUsd", 0.0))
     return {
@@ -148,6 +148,6 @@ def _call(at: float, data: Mapping[str, Any]) -> Row:
         **{key: data[key] for key in ("model", "provider", "stopReason", "durationMs", "insteadOf") if key in data},
         "inputTokens": usage.get("inputTokens", 0),
         "outputTokens": usage.get("outputTokens", 0),
-        "cachedTokens": usage.get("cacheReadTokens", 0),
+        "cachedTokens": usage.get("cachedTokens", 0),
         "costUsd": float(usage.get("costUsd", 0.0)),  # exact in events, as a text
     }

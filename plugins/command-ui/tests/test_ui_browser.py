@@ -143,6 +143,20 @@ def test_no_page_is_wider_than_its_window(browser: Browser, served: Served, widt
     context.close()
 
 
+def test_a_comparison_in_a_narrow_window_squeezes_no_sentence_into_a_tall_row(browser: Browser, served: Served) -> None:
+    after, before = (run["runId"] for run in json.loads(served.ask("/api/runs")[2])["runs"][:2])
+    context = browser.new_context(viewport={"width": 380, "height": 700})
+    page = Watched(context.new_page()).open(served, f"#/compare/{before}/{after}")
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="many"))
+    expect(row).to_contain_text("input tokens a call")
+    line = page.get_by_role("link", name="many").bounding_box()
+    box = row.bounding_box()
+    assert line is not None
+    assert box is not None
+    assert box["height"] < 6 * line["height"]
+    context.close()
+
+
 def test_a_run_is_live_and_its_question_is_answered_there(watched: Watched, serve: Any, tmp_path: Path) -> None:
     (tmp_path / "demo.nika.yaml").write_text(WORKFLOW)
     served = serve(tmp_path)
@@ -156,6 +170,16 @@ def test_a_run_is_live_and_its_question_is_answered_there(watched: Watched, serv
     expect(question).to_contain_text("Answered.")
     assert run_nika(tmp_path, "resume", "last").returncode in {0, 1}
     expect(page.get_by_role("row", name="sure")).to_contain_text("success")
+
+
+def test_tokens_are_drawn_by_task_and_by_model_with_the_figures_as_text(watched: Watched, served: Served) -> None:
+    page = watched.open(served, f"#/run/{newest(served)}/cost")
+    expect(page.get_by_role("heading", name="Tokens by model")).to_be_visible()
+    tasks, models = page.locator(".bars").all()
+    for bars, name in ((tasks, "many"), (models, "mock-small")):
+        expect(bars).to_contain_text(name)
+        expect(bars).to_contain_text("3 calls")
+        assert float(bars.locator("rect").first.get_attribute("width") or 0) == 100
 
 
 def test_hostile_names_and_outputs_stay_text(watched: Watched, serve: Any, tmp_path: Path) -> None:

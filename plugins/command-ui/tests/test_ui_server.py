@@ -111,6 +111,9 @@ def test_two_runs_are_compared_with_the_reason_for_the_difference(served: Served
     assert any("input tokens a call" in reason for reason in found["tasks"][0]["reasons"])
     assert [row["name"] for row in found["inputs"]] == ["topic"]
     assert found["definition"] == []
+    (model,) = found["models"]
+    assert (model["model"], model["before"]["calls"], model["after"]["calls"]) == ("mock-small", 3, 3)
+    assert model["after"]["inputTokens"] > model["before"]["inputTokens"]
 
 
 def test_the_graph_has_the_tasks_with_their_states_and_edges(served: Served) -> None:

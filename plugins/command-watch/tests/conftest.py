@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nika_command_watch.app import RunScreen, WatchApp
+from nika_command_watch.app import WatchApp
 from nika_command_watch.rows import RowList
+from nika_command_watch.run_screen import RunScreen
 
 import nika_core as nika
 from nika_core.plugin import Styled

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from nika_command_watch.app import AnswerScreen, RunScreen, RunsScreen, TaskScreen
+from nika_command_watch.answer_screen import AnswerScreen
 from nika_command_watch.rows import RowList
+from nika_command_watch.run_screen import RunScreen
+from nika_command_watch.runs_screen import RunsScreen
+from nika_command_watch.task_screen import TaskScreen
 from rich.cells import cell_len
 
 import nika_core as nika

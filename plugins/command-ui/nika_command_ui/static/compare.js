@@ -13,7 +13,7 @@ export function open(main, [before, after]) {
       el("h3", {}, "Tasks, the largest differences first"), tasks(found),
       el("h3", {}, "Inputs"), found.inputs.length ? inputs(found.inputs) : el("p", {}, "The same."),
       el("h3", {}, "Definition"), found.definition.length ? lines(found.definition) : el("p", {}, "The same."),
-      el("h3", {}, "Calls by model"), found.models.length ? models(found.models) : el("p", {}, "No model was called."));
+      el("h3", {}, "Models"), found.models.length ? models(found.models) : el("p", {}, "No model was called."));
   };
 }
 
@@ -59,7 +59,7 @@ function tasks(found) {
     { title: "Time", number: true, cell: (row) => `${side(row, "before", (one) => duration(one.durationMs))} → ${side(row, "after", (one) => duration(one.durationMs))}` },
     { title: "State", cell: (row) => [row.before ? state(row.before.state) : "not there", " → ", row.after ? state(row.after.state) : "not there"] },
     { title: "Output", cell: (row) => (row.sameOutput ? "the same" : "differs") },
-    { title: "Why", cell: (row) => row.reasons.map((reason) => el("div", {}, plain(reason))) },
+    { title: "Why", words: true, cell: (row) => row.reasons.map((reason) => el("div", {}, plain(reason))) },
   ], found.tasks);
 }
 
@@ -73,10 +73,14 @@ function inputs(rows) {
 }
 
 function models(rows) {
-  return table("Calls by model", [
+  const both = (row, show) => [row.before, row.after].map((one) => (one ? show(one) : "not used")).join(" → ");
+  return table("The models of the two runs", [
     { title: "Model", cell: (row) => plain(row.model) },
-    { title: "First", number: true, cell: (row) => count(row.before) },
-    { title: "Second", number: true, cell: (row) => count(row.after) },
+    { title: "Cost", number: true, cell: (row) => both(row, (one) => cost(one.costUsd)) },
+    { title: "Calls", number: true, cell: (row) => both(row, (one) => count(one.calls)) },
+    { title: "Input tokens", number: true, cell: (row) => both(row, (one) => count(one.inputTokens)) },
+    { title: "of them cached", number: true, cell: (row) => both(row, (one) => count(one.cachedTokens)) },
+    { title: "Output tokens", number: true, cell: (row) => both(row, (one) => count(one.outputTokens)) },
   ], rows);
 }
 

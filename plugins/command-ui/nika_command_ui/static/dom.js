@@ -33,11 +33,12 @@ export function text(value, className = "text") {
   return el("span", { class: className }, plain(value));
 }
 
-// `below`: what stands below a row, across all columns.
+// A column is one of figures (`number`), of sentences (`words`), or neither. `below`: what stands below a row, across all columns.
 export function table(caption, columns, rows, below = new Map()) {
-  const head = columns.map((column) => el("th", { scope: "col", class: column.number ? "number" : null }, column.title));
+  const kind = (column) => (column.number ? "number" : column.words ? "words" : null);
+  const head = columns.map((column) => el("th", { scope: "col", class: kind(column) }, column.title));
   const body = rows.flatMap((row) => [
-    el("tr", {}, columns.map((column) => el("td", { class: column.number ? "number" : null }, column.cell(row)))),
+    el("tr", {}, columns.map((column) => el("td", { class: kind(column) }, column.cell(row)))),
     below.has(row) ? el("tr", { class: "nested" }, el("td", { colspan: columns.length }, below.get(row))) : null,
   ]).filter(Boolean);
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
