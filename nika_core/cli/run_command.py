@@ -111,6 +111,8 @@ def run_command(
         seconds = seconds_of(timeout)
         url = on or project_url(workspace)
         loaded = read_workflow(workspace, path, provider, model)
+        if path == STDIN:
+            _refuse_with_stdin({"--key": key, "--if-running": if_running, "--only": only})
         with printing_problems(loaded):
             prepared = nika.prepare(
                 loaded,
@@ -162,6 +164,15 @@ def run_command(
             print_skipped(error, format_.value)
             code = 0
         sys.exit(code)
+
+
+def _refuse_with_stdin(options: Mapping[str, object]) -> None:
+    """Raise UsageError for an option that needs the history of the workflow's runs: a text that is read has none."""
+    for option in (name for name, value in options.items() if value is not None):
+        raise UsageError(
+            f"{option} needs the history of runs, and a workflow from standard input has none",
+            hint=f"write it to a file, or leave out {option}",
+        )
 
 
 def print_skipped(error: nika.AlreadyRunningError, format_: str) -> None:
