@@ -240,7 +240,7 @@ class Execution:
         options = self._prepared.options
         if self._recorded is not None or (options.key is None and options.if_running is None):
             return await asyncio.to_thread(self._begin)  # it may wait for another process
-        from nika_core.app.single_start import EarlierRun, begin_once  # others do without
+        from nika_core.app.single_start import RunOfKey, begin_once  # others do without
 
         begun = await begin_once(
             self._prepared,
@@ -249,7 +249,7 @@ class Execution:
             tell=self._on_stall,
             is_cancelled=lambda: self._cancelled is not None,
         )
-        if not isinstance(begun, EarlierRun):
+        if not isinstance(begun, RunOfKey):
             return begun
         self.warnings += begun.notes
         self._of_another = True

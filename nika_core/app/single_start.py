@@ -62,7 +62,7 @@ class AlreadyRunningError(RefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierRun:
+class RunOfKey:
     """The result of the run that was started with the same key; `notes` say so, and what has changed since."""
 
     result: RunResult
@@ -92,7 +92,7 @@ async def begin_once(
     *,
     tell: Callable[[str], None] | None,
     is_cancelled: Callable[[], bool],
-) -> RunRecorder | EarlierRun:
+) -> RunRecorder | RunOfKey:
     """Begin a run when its turn has come; or return the result that its key has already.
 
     Args:
@@ -132,7 +132,7 @@ async def begin_once(
 
 def _begin(
     prepared: PreparedRun, journal: Journal, begin: Callable[[], RunRecorder], queue: QueuePlace
-) -> RunRecorder | EarlierRun | _WaitsFor:
+) -> RunRecorder | RunOfKey | _WaitsFor:
     key, if_running = prepared.options.key, prepared.options.if_running
     with ExitStack() as held:
         if key is not None:
@@ -161,7 +161,7 @@ def _in_queue(ahead: int, other: str | None) -> _WaitsFor:
     return _WaitsFor(f"waiting for run {other} of the same workflow to end{after}", f"nika runs watch {other}")
 
 
-def _of_earlier(prepared: PreparedRun, journal: Journal, key: str, run_id: str) -> _WaitsFor | EarlierRun:
+def _of_earlier(prepared: PreparedRun, journal: Journal, key: str, run_id: str) -> _WaitsFor | RunOfKey:
     recorded = journal.load(run_id)
     if not is_own(recorded.info, journal, recorded.run.id):
         raise RefusedError(
@@ -191,7 +191,7 @@ def _of_earlier(prepared: PreparedRun, journal: Journal, key: str, run_id: str) 
             "it held a secret, or could not be written",
             hint=f"nika runs show {run_id}",
         )
-    return EarlierRun(result, tuple(_notes(prepared, recorded)))
+    return RunOfKey(result, tuple(_notes(prepared, recorded)))
 
 
 def _notes(prepared: PreparedRun, recorded: Recorded) -> Iterator[str]:
