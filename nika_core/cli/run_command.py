@@ -37,7 +37,7 @@ from nika_core.cli.problems import (
     require_workflow,
 )
 from nika_core.cli.remote_options import project_url
-from nika_core.cli.stdin import STDIN, read_stdin
+from nika_core.cli.stdin import STDIN, read_stdin, read_workflow_text
 from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
 from nika_core.model.files import FileError
@@ -202,7 +202,7 @@ def read_workflow(
 ) -> nika.LoadedWorkflow:
     """Return the checked file. Raise ReportedError after printing everything that is wrong, with its models too."""
     mask_with(workspace.masker)
-    named = read_stdin("the workflow") + "\n" if path == STDIN else path
+    named = read_workflow_text() if path == STDIN else path
     loaded = nika.load(named, provider=provider, model=model, workspace=workspace)
     require_workflow(loaded)
     return loaded
