@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -204,8 +205,20 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
                     f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}"
                 )
         _print_unmatched()
+        print_data(_verdict(listed))
     if bad:
         raise typer.Exit(1)
+
+
+def _verdict(listed: Sequence[nika.PluginStatus]) -> str:
+    """Return how many plugins there are in each state, and whether something is wrong."""
+    counts = Counter(each.status for each in listed)
+    notes = sum(len(each.notes) for each in listed)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no plugins"
+    if notes:
+        told += f", {notes} note{'s' * (notes > 1)}"
+    bad = sum(counts[status] for status in _BAD)
+    return f"{told}: {bad or 'no'} problem{'s' * (bad != 1)}"
 
 
 @app.command()
