@@ -224,10 +224,13 @@ def _verdict(listed: Sequence[nika.PluginStatus]) -> str:
 @app.command()
 def lock(
     check_only: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when something differs.")] = False,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
     path, count = nika.lock_plugins(check=check_only)
-    if not check_only:
+    if format_ is Format.JSON:
+        print_json({"path": str(path), "distributions": count})
+    elif not check_only:
         print_message(f"{plain(str(path))}: {count} distributions")
 
 
@@ -241,9 +244,13 @@ def new(
     name: Annotated[
         str | None, typer.Option("--name", help="The name of the distribution; derived by default.")
     ] = None,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a plugin's project, which passes its own tests."""
     made = nika.new_plugin(word, folder, kind=kind.value, author=author, private=private, name=name)
+    if format_ is Format.JSON:
+        print_json({"path": str(made)})
+        return
     print_data(plain(str(made)))
     print_message(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
 

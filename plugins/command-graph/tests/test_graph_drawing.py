@@ -113,7 +113,17 @@ def test_a_line_that_only_waits_is_dotted():
 def test_an_unknown_format_is_refused_with_those_there_are():
     with pytest.raises(UsageError, match="no format 'png'") as caught:
         draw(*SMALL, "png")
-    assert caught.value.hint == "formats: mermaid, dot, svg, text"
+    assert caught.value.hint == "formats: mermaid, dot, svg, text, json"
+
+
+def test_json_has_the_tasks_and_the_flows_between_them():
+    found = json.loads(draw(*SMALL, "json"))
+    assert found["workflow"] == "demo"
+    assert found["tasks"][0] == {"id": "fetch", "keyword": "llm"}
+    assert found["flows"][:2] == [
+        {"source": "fetch", "target": "titles", "condition": "{{fetch}} != ''"},
+        {"source": "fetch", "target": "report"},
+    ]
 
 
 def test_any_graph_is_drawn_cycles_and_emptiness_included():
