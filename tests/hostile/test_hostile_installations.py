@@ -60,7 +60,7 @@ def test_twins_are_a_conflict_for_who_uses_the_word_until_the_project_names_one(
     assert place.nika("run", "uses.nika.yaml", "--no-journal").out == "bolt\n"
     assert place.imported == ["bolt_bad"]
     checked = place.nika("plugins", "check")
-    assert checked.code == 0
+    assert checked.code == 0, checked.err
     assert checked.out.endswith("1 shadowed: no problems\n")
 
 
