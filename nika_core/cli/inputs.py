@@ -31,8 +31,6 @@ def gather(pairs: Iterable[str], file: Path | None, option: str = "--inputs") ->
             raise UsageError(f"-i {key} is given twice", code=codes.BAD_INPUT, hint="give each input once")
         seen.add(key)
         given[key] = _file_text(value, key) if value.startswith("@") else value
-    if file == STDIN and any(value == "@-" for _, _, value in (pair.partition("=") for pair in pairs)):
-        raise UsageError("standard input is taken twice", code=codes.BAD_INPUT, hint="read one of the two from a file")
     return given
 
 
@@ -44,13 +42,12 @@ def _from_file(file: Path | None, option: str) -> dict[str, Any]:
 
 def _file_text(value: str, key: str) -> str:
     """Return the text of the file in `KEY=@FILE`. Raise UsageError, which says how to give a text with @."""
-    what, path = f"-i {key}=@…", Path(value[1:])
-    if path == STDIN:
-        return read_stdin(what)
+    if value == "@-":
+        return read_stdin(f"-i {key}=@-")
     try:
         if value == "@":
             raise UsageError(f"-i {key}=@: no file is named", code=codes.BAD_INPUT)
-        return read_input_text(path, what)
+        return read_input_text(Path(value[1:]), f"-i {key}=@…")
     except UsageError as error:
         error.hint = f"{f'{error.hint}; ' if error.hint else ''}{_at_hint(value, key)}"
         raise
