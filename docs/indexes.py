@@ -32,8 +32,8 @@ def examples() -> str:
     lines = ["# Examples", ""]
     lines += [
         "Complete workflows that you can copy. All run offline: the mock provider plays the model, except in `local`,",
-        "which needs a small model, and `private-provider`, which needs a gateway. Each README says how to run the example",
-        "and how to use a real model in place of the mock.",
+        "which needs a small model, and `private-provider`, which needs a gateway. Each README says how to run the",
+        "example, and how to use a real model in place of the mock.",
         "",
     ]
     lines += ["| example | what it does |", "|---|---|"]
@@ -75,8 +75,8 @@ def llms() -> str:
     lines = [f"# {site['site_name']}", "", f"> {_summary(ROOT / 'docs' / 'index.md')}", ""]
     lines += [
         "To write a workflow, read the skill first: it has the whole language in brief, with examples.",
-        "`nika validate FILE` checks a workflow, `nika run FILE --mock` runs it without calling a model or anything else,",
-        "and `nika explain CODE` says what a code means. Each link leads to Markdown.",
+        "`nika validate FILE` checks a workflow, `nika run FILE --mock` runs it without calling anything, and",
+        "`nika explain CODE` says what a code means. Each link leads to Markdown.",
         "",
         "## Skill",
         "",
