@@ -31,13 +31,13 @@ async def serve(
     kernel: BackendKernel,
     options: WorkerOptions,
     *,
-    shared: bool,
+    large: bool,
     seen: Callable[[], Awaitable[bool]],
 ) -> None:
     """Take work until `options.stop` returns; then end what there is, and return.
 
     Args:
-        shared: whether there is a folder that all machines share.
+        large: whether large values travel: there is a place for them that all machines share.
         seen: returns whether the server knows that this worker is there.
     """
     use_kernel(kernel)
@@ -46,7 +46,7 @@ async def serve(
     loop = OtherLoop("nika-tasks")
     loop.start()
     own_queue = names.own_queue()
-    works = Works(client, kernel, loop, own_queue, shared=shared)
+    works = Works(client, kernel, loop, own_queue, large=large)
     closer = asyncio.create_task(works.close_idle())
     try:
         async with AsyncExitStack() as stack:
