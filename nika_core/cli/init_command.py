@@ -21,15 +21,11 @@ def init_command(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
-<<<<<<< HEAD
-    for made in nika.init(folder, *_schemas(folder)):
-=======
-    files = nika.init(folder, _schema(folder))
+    files = nika.init(folder, *_schemas(folder))
     if format_ is Format.JSON:
         print_json({"files": [{"path": str(made.path), "kept": made.kept} for made in files]})
         return
     for made in files:
->>>>>>> main
         print_data(plain(f"{'kept' if made.kept else 'made'}  {made.path}"))
         if made.hint:
             print_message(f"      {made.hint}")
