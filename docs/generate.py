@@ -320,9 +320,9 @@ def limits() -> str:
         "What `nika limits` prints where no variable is set. The smallest bound of all installed",
     ]
     lines.append("limit policies holds. `timeout.WORD` is one attempt of a task with that keyword.\n")
-    lines.append("| variable | default | bounds |\n|---|---|---|")
+    lines.append("| variable | default | purpose | measure |\n|---|---|---|---|")
     lines.extend(
-        f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.measure} |"
+        f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.told_purpose()} | `{limit.measure}` |"
         for limit in Workspace.open(HERE, environ={}).all_limits()
     )
     lines.append("\nFor a keyword of your own, `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` (its output) mean the same.")
