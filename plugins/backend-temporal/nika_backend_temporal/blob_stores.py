@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from nika_core.plugin import UsageError, codes
+from nika_core.plugin import FileError, UsageError, codes, read_file
 
 _EXTRA: Final = "pip install 'nika-backend-temporal[fsspec]'"
 _PACKAGE: Final = "fsspec"
+_ANY: Final = 1 << 40  # bytes: whatever a run has written may be read
 
 
 class BlobStore(Protocol):
@@ -48,8 +49,8 @@ class FolderStore:
     def get(self, name: str) -> bytes:
         """Return bytes."""
         try:
-            return (self._folder / name[:2] / name).read_bytes()
-        except OSError as error:
+            return read_file(self._folder / name[:2] / name, _ANY)
+        except FileError as error:
             raise _failed("read from the shared folder", error) from None
 
 

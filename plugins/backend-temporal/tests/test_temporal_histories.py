@@ -7,6 +7,7 @@ import base64
 import importlib.metadata
 import json
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -189,6 +190,24 @@ def most_pending(history: WorkflowHistory) -> int:
         elif kind.startswith("EVENT_TYPE_ACTIVITY_TASK_") and not kind.endswith(("_STARTED", "_REQUESTED")):
             pending -= 1
     return most
+
+
+async def test_a_step_that_takes_long_on_a_busy_machine_is_not_taken_for_a_deadlock(
+    own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, steps = CoreDriver.start, []
+
+    def slow(self: CoreDriver) -> Any:
+        steps.append(time.sleep(2.5))  # the library's own bound is 2 s
+        return start(self)
+
+    monkeypatch.setattr(CoreDriver, "start", slow)
+
+    async with worker_here(own_namespace.url, folder) as backend:
+        _, result = await run(backend, BackendRuns(own_namespace.url, folder), "tasks: [{id: one, shell: echo 1}]\n")
+
+    assert result.task("one").output == "1"
+    assert len(steps) == 1
 
 
 async def test_a_long_task_holds_nothing_up_when_the_history_is_full(
