@@ -54,6 +54,7 @@ def make_app(history: History, access: Access) -> ASGIApp:
         ("/api/runs/{run}/children", pages.children),
         ("/api/runs/{run}/output", pages.output),
         ("/api/runs/{run}/conversations", pages.conversations),
+        ("/api/runs/{run}/payload", pages.payload),
     ]
     routes = [Route(path, _told(handler), methods=["GET"]) for path, handler in get]
     routes.append(Route("/api/runs/{run}/answer", _told(pages.answer), methods=["POST"]))
@@ -108,6 +109,10 @@ class _Pages:
     async def conversations(self, request: Request) -> Response:
         run, task = request.path_params["run"], request.query_params.get("id", "")
         return await self._read(lambda: {"conversations": self._history.conversations(run, task)})
+
+    async def payload(self, request: Request) -> Response:
+        run, task = request.path_params["run"], request.query_params.get("id", "")
+        return await self._read(lambda: self._history.payload(run, task))
 
     async def questions(self, request: Request) -> Response:
         return await self._read(lambda: {"questions": self._history.questions(request.query_params.get("run"))})

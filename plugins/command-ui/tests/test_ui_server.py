@@ -103,6 +103,14 @@ def test_a_task_has_its_definition_its_output_and_its_calls(served: Served) -> N
     assert task["modelCalls"][0]["outputTokens"] > 0
 
 
+def test_a_task_has_the_payload_that_it_was_given_or_the_reason_why_it_is_not_known(served: Served) -> None:
+    given = read(served, "/api/runs/last/payload?id=many%5B0%5D")
+    assert given["payload"]["prompt"].startswith("Say one about a much longer")
+    group = read(served, "/api/runs/last/payload?id=many")
+    assert (group["payload"], "stands for others" in group["problem"]) == (None, True)
+    assert served.ask("/api/runs/last/payload?id=nothing")[0] == 409
+
+
 def test_two_runs_are_compared_with_the_reason_for_the_difference(served: Served) -> None:
     after, before = (run["runId"] for run in read(served, "/api/runs")["runs"])
     found = read(served, f"/api/compare?before={before}&after={after}")
