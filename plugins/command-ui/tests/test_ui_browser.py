@@ -13,6 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+import nika_core as nika
+
 from .conftest import WORKFLOW, run_nika
 
 if TYPE_CHECKING:
@@ -114,13 +116,12 @@ def test_two_runs_show_in_a_sentence_why_one_took_more(watched: Watched, served:
     expect(told).to_contain_text("input tokens a call, then")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
     "place", ["#/", "#/run/last", "#/run/last/timeline", "#/run/last/cost", "#/questions", "#/compare/last/last"]
 )
-def test_no_page_breaks_a_rule_of_accessibility(browser: Browser, served: Served, theme: Any, place: str) -> None:
+def test_no_page_breaks_a_rule_of_accessibility(browser: Browser, served: Served, place: str) -> None:
     # axe is put into the page by its debugger, which a content security policy would forbid.
-    context = browser.new_context(color_scheme=theme, bypass_csp=True, viewport={"width": 1280, "height": 800})
+    context = browser.new_context(color_scheme="light", bypass_csp=True, viewport={"width": 1280, "height": 800})
     page = Watched(context.new_page()).open(served, place)
     page.locator("#main h2, #main table").first.wait_for()
     if place == "#/run/last":
@@ -129,8 +130,12 @@ def test_no_page_breaks_a_rule_of_accessibility(browser: Browser, served: Served
         page.get_by_role("complementary", name="Task").get_by_role("heading", name="many[0]").wait_for()
         for summary in page.locator("summary").all():
             summary.click()
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+        page.get_by_role("heading", name="prompt").wait_for()
+    themes: tuple[Any, ...] = ("light", "dark")
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{theme}: {found.generate_report()}"
     context.close()
 
 
@@ -171,7 +176,7 @@ def test_a_run_is_live_and_its_question_is_answered_there(watched: Watched, serv
     expect(question).to_contain_text("Ship ")
     question.get_by_role("button", name="Yes").click()
     expect(question).to_contain_text("Answered.")
-    assert run_nika(tmp_path, "resume", "last").returncode in {0, 1}
+    nika.resume("last", folder=tmp_path)
     expect(page.get_by_role("row", name="sure")).to_contain_text("success")
 
 
@@ -197,15 +202,17 @@ def test_hostile_names_and_outputs_stay_text(watched: Watched, serve: Any, tmp_p
         "controls": "a\x1b[31mb\x07\x9b",
         "picture": "data:image/svg+xml;base64,PHN2Zy8+",
     }
-    (tmp_path / "values.py").write_text("import json\ndef texts():\n    return json.loads(open('texts.json').read())\n")
+    (tmp_path / "values.py").write_text(
+        "import json\ndef texts():\n    return json.loads(open(__file__[:-9] + 'texts.json').read())\n"
+    )
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     (tmp_path / "odd.nika.yaml").write_text(
         f"name: {json.dumps(HOSTILE)}\ntasks:\n  - {{id: all, function: 'values.py::texts'}}\n"
         "  - {id: each, forEach: [page, long], set: '${each.item}'}\n"
         + "".join(f"  - {{id: t-{name}, set: '{{{{all.{name}}}}}'}}\n" for name in texts)
     )
-    done = run_nika(tmp_path, "run", "odd.nika.yaml", NIKA_MAX_OUTPUT_BYTES="100000000")
-    assert done.returncode == 0, done.stderr
+    environ = os.environ | {"NIKA_MAX_OUTPUT_BYTES": "100000000"}
+    assert nika.run(tmp_path / "odd.nika.yaml", environ=environ).status == "succeeded"
     served = serve(tmp_path)
     page = watched.open(served, "#/run/last")
     expect(page.get_by_role("heading", name=HOSTILE)).to_be_visible()
@@ -234,8 +241,8 @@ def test_a_run_of_many_items_opens_at_once_and_scrolls(watched: Watched, serve: 
         "  - {id: each, forEach: '{{list}}', set: {x: '${each.item}'}}\n"
     )
     (tmp_path / "many.py").write_text("def numbers():\n    return list(range(2000))\n")
-    done = run_nika(tmp_path, "run", "many.nika.yaml", NIKA_MAX_ITEMS="20000", NIKA_MAX_TASKS="100000")
-    assert done.returncode == 0, done.stderr
+    environ = os.environ | {"NIKA_MAX_ITEMS": "20000", "NIKA_MAX_TASKS": "100000"}
+    assert nika.run(tmp_path / "many.nika.yaml", environ=environ).status == "succeeded"
     page = watched.open(serve(tmp_path), "#/run/last")
     fold = page.get_by_role("button", name="Show 2,000 items")
     expect(fold).to_be_visible()
@@ -259,11 +266,30 @@ def test_a_place_that_is_asked_for_while_another_is_loaded_is_the_one_that_is_sh
     expect(page.get_by_role("heading", name="Tokens by task")).to_be_visible()
 
 
+def test_more_tabs_than_a_browser_has_connections_are_all_told_of_a_change(
+    browser: Browser, serve: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "demo.nika.yaml").write_text(WORKFLOW)
+    served = serve(tmp_path)
+    context = browser.new_context()
+    first, *others = [Watched(context.new_page()).open(served) for _ in range(8)]  # six connections for a server
+    for page in (first, *others):
+        expect(page.get_by_text("There are no runs yet.")).to_be_visible()
+    nika.run(tmp_path / "demo.nika.yaml")
+    for page in (first, *others):
+        expect(page.get_by_role("link", name="demo")).to_have_count(1)
+    first.close()  # it was the one that listened
+    nika.run(tmp_path / "demo.nika.yaml")
+    for page in others:
+        expect(page.get_by_role("link", name="demo")).to_have_count(2)
+    context.close()
+
+
 def test_a_page_says_that_its_run_or_its_server_is_gone(watched: Watched, serve: Any, tmp_path: Path) -> None:
     (tmp_path / "demo.nika.yaml").write_text(WORKFLOW)
-    run_nika(tmp_path, "run", "demo.nika.yaml")
+    nika.run(tmp_path / "demo.nika.yaml")
     page = watched.open(serve(tmp_path), "#/run/last")
     expect(page.get_by_role("button", name="many", exact=True)).to_be_visible()
-    run_nika(tmp_path, "runs", "rm", "last")
+    nika.runs.remove("last", folder=tmp_path)
     expect(page.get_by_role("alert")).to_contain_text("run")
     watched.said = [text for text in watched.said if "status of 404" not in text]
