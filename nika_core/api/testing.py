@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nika_core import codes
 from nika_core.api.checking import refuse_running_loop
+from nika_core.api.options import TEXT_NAME, is_text
 from nika_core.app.cases.running import CaseResult, FileRun, UpdateForecast, run_cases
 from nika_core.app.recording.recording import Recording
 from nika_core.document.reading.cases_file import read_cases
@@ -87,7 +88,8 @@ def load_tests(
     """Return test files to be run: they, and the workflows that they test, are checked.
 
     Args:
-        files: files, or folders with `*.nika.test.yaml` in them and below.
+        files: files, or folders with `*.nika.test.yaml` in them and below; or the text of a test file, which has a line
+            break, and whose paths start from the working directory.
         environ, plugins: as for `run`.
 
     Raises:
@@ -95,9 +97,11 @@ def load_tests(
         UsageError: there is no test file.
     """
     named = [files] if isinstance(files, str | Path) else list(files)
-    paths = list(dict.fromkeys(path for name in named for path in _found(Path(name))))
+    texts = [str(name) for name in named if is_text(name)]
+    paths = dict.fromkeys(path for name in named if not is_text(name) for path in _found(Path(name)))
+    cases = [*map(read_cases, paths), *(read_cases(Path(TEXT_NAME), text=text) for text in texts)]
     recordings: dict[Path, Recording] = {}
-    return TestSuite([FileRun(read_cases(path), recordings, environ, plugins) for path in paths], recordings)
+    return TestSuite([FileRun(each, recordings, environ, plugins) for each in cases], recordings)
 
 
 def test(

@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from nika_core import codes
 from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.earlier_answers import EarlierAnswers
@@ -38,7 +37,7 @@ from nika_core.engine.llm.recorded_usage import charge_earlier
 from nika_core.engine.local.host import Run
 from nika_core.engine.local.services import EventListener, Services
 from nika_core.engine.task.services import nothing_arrived
-from nika_core.errors import JournalError, RefusedError
+from nika_core.errors import JournalError
 from nika_core.journal import Journal, RunRecorder, new_run_id
 from nika_core.model.approval import ToolGrant
 from nika_core.model.events import Event
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
     from nika_core.app.result_cache import RunCache
 
 _HERE: Final = "the run's terminal"
-_LOOK_SECONDS: Final = 0.5  # between two looks at the run that another one waits for
 
 
 class Execution:
@@ -102,6 +100,7 @@ class Execution:
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
         self._gone = False
+        self._of_another = False  # the result is that of an earlier run, which has the same key
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
         self._answers = answers_of(prepared.options)
@@ -123,7 +122,7 @@ class Execution:
     @property
     def resumable(self) -> bool:
         """Whether the run can be resumed."""
-        return self._log is not None and not self._gone
+        return self._of_another or (self._log is not None and not self._gone)
 
     def cancel(self, reason: str) -> None:
         """Start no more tasks and cancel those that run; called again, stop waiting for them.
@@ -241,27 +240,21 @@ class Execution:
         options = self._prepared.options
         if self._recorded is not None or (options.key is None and options.if_running is None):
             return await asyncio.to_thread(self._begin)  # it may wait for another process
-        from nika_core.app.single_start import WaitsFor, begin_once, refuse_without_history  # others do without
+        from nika_core.app.single_start import RunOfKey, begin_once  # others do without
 
-        if self._journal is None:
-            refuse_without_history(options.key, options.if_running)
-        assert self._journal is not None
-        told = False
-        while True:
-            begun = await asyncio.to_thread(begin_once, self._prepared, self._journal, self._new_recorder)
-            if not isinstance(begun, WaitsFor):
-                if isinstance(begun, RunResult):
-                    self.warnings.append(f"this is the result of run {begun.run_id}, which was started with the key")
-                    await asyncio.to_thread(self._close)
-                return begun
-            if self._cancelled is not None:
-                raise RefusedError(
-                    codes.RUN_IS_LIVE, f"not started: {begun.message}", hint=f"nika runs watch {begun.run_id}"
-                )
-            if not told and self._on_stall is not None:
-                self._on_stall(begun.message)
-            told = True
-            await asyncio.sleep(_LOOK_SECONDS)
+        begun = await begin_once(
+            self._prepared,
+            self._journal,
+            self._new_recorder,
+            tell=self._on_stall,
+            is_cancelled=lambda: self._cancelled is not None,
+        )
+        if not isinstance(begun, RunOfKey):
+            return begun
+        self.warnings += begun.notes
+        self._of_another = True
+        await asyncio.to_thread(self._close)
+        return begun.result
 
     def _new_recorder(self) -> RunRecorder:
         """Begin a new run. Raise JournalError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ def only_task(journal: Journal, path: Path, task: str, *, trusted: bool) -> Only
         RefusedError: somebody else has written that run, as far as is known, and the user does not trust it.
         UsageError: there is no earlier run.
     """
-    file = str(path.absolute())
+    file = os.path.realpath(path)
     for summary in journal.runs():
-        if summary.path != file:
+        if os.path.realpath(summary.path) != file:
             continue
         recorded = journal.load(summary.id, lazy=True)
         if recorded.info.options.get("mock"):

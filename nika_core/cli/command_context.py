@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import nika_core as nika
 from nika_core.cli import console
+from nika_core.cli.stdin import STDIN, read_stdin, read_workflow_text
 
 if TYPE_CHECKING:
     from nika_core.model.graph import Graph
@@ -84,9 +85,13 @@ class CliContext:
 
         workspace, path = find_workflow(path)
         console.mask_with(workspace.masker)
-        workflow = require_workflow(workspace.load(path))
+        loaded = workspace.load(path) if path != STDIN else nika.load(read_workflow_text(), workspace=workspace)
+        workflow = require_workflow(loaded)
         self._opened[workflow.path] = workspace
         return workflow
+
+    def read_stdin(self, what: str) -> str:
+        return read_stdin(what)
 
     def graph(self, workflow: Workflow) -> Graph:
         return self._workspace_of(workflow).graph(workflow)

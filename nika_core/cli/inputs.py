@@ -28,9 +28,11 @@ def gather(pairs: Iterable[str], file: Path | None, option: str = "--inputs") ->
         if key in seen:
             raise UsageError(f"-i {key} is given twice", code=codes.BAD_INPUT, hint="give each input once")
         seen.add(key)
-        given[key] = _text(Path(value[1:]), f"-i {key}=@…") if value.startswith("@") else value
-    if file == STDIN and any(value == "@-" for _, _, value in (pair.partition("=") for pair in pairs)):
-        raise UsageError("standard input is taken twice", code=codes.BAD_INPUT, hint="read one of the two from a file")
+        given[key] = (
+            _text(Path(value[1:]), f"-i {key}=@{value[1:] if value == '@-' else '…'}")
+            if value.startswith("@")
+            else value
+        )
     return given
 
 

@@ -17,7 +17,7 @@ from nika_core.cli.library_messages import catch_library_messages
 from nika_core.cli.progress import ProgressLines, View, duration_text
 from nika_core.cli.prompting import at_a_terminal
 from nika_core.cli.waiting import answer_command_text, needs_signal, waits_for_text
-from nika_core.errors import JournalError, Place
+from nika_core.errors import NikaError, Place
 from nika_core.model.answer_line import shell_id
 from nika_core.model.codec import result_json
 from nika_core.model.events import Event
@@ -103,8 +103,8 @@ async def _with_signals(execution: nika.Execution, questions: LiveQuestions | No
             break
     try:
         return await execution.run()
-    except JournalError as error:
-        if asked:  # before the history of the run, which another process held, could be opened
+    except NikaError as error:
+        if asked:  # before the run had begun: it waited for another one, or for the history, which another one held
             error.exit_code = EXIT_CODES[RunStatus.CANCELLED]
         raise
 

@@ -40,11 +40,12 @@ def plan_command(
 ) -> None:
     """Show what a run would do, touch and cost."""
     with invalid_workflow_as_json(format_.value):
+        given = gather(input_ or (), inputs)
         workspace, path = find_workflow(workflow)
         loaded = read_workflow(workspace, path, provider, model)
         with printing_problems(loaded):
             options: nika.PlanOptions = {
-                "inputs": gather(input_ or (), inputs),
+                "inputs": given,
                 "provider": provider,
                 "model": model,
                 "workspace": workspace,

@@ -29,6 +29,7 @@ from nika_core.cli.console import (
     stdout_for_data,
     style,
 )
+from nika_core.cli.stdin import begin_command
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.nearest import nearest
@@ -192,6 +193,7 @@ def _on_its_way_out(what: Any) -> None:
 def main() -> None:
     """Run the command line; every error ends in a message and an exit code, never in a traceback."""
     open_closed_streams()
+    begin_command()
     allow_colours(True)
     mask_with(Masker(secret_values(os.environ)))
     if sys.unraisablehook is sys.__unraisablehook__ and not os.environ.get("NIKA_DEBUG"):

@@ -25,6 +25,7 @@ from nika_core.cli.options import (
 from nika_core.cli.problems import printing_problems, refused_run_as_json
 from nika_core.cli.remote_options import where
 from nika_core.cli.run_command import environ_with, open_command_workspace, read_workflow
+from nika_core.cli.stdin import STDIN
 from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
 
@@ -58,6 +59,11 @@ def resume_command(
     """
     with refused_run_as_json(format_.value):
         seconds = seconds_of(timeout)
+        if workflow == STDIN:
+            raise UsageError(
+                "--workflow names a file: a run is resumed from it again, and standard input can be read only once",
+                hint="write the workflow to a file",
+            )
         run, on, shared = where(run, on, shared)
         if on is not None:
             if env_file is not None:

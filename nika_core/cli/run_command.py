@@ -37,7 +37,7 @@ from nika_core.cli.problems import (
     require_workflow,
 )
 from nika_core.cli.remote_options import project_url
-from nika_core.cli.stdin import STDIN, read_stdin
+from nika_core.cli.stdin import STDIN, read_stdin, read_workflow_text
 from nika_core.cli.trust_command import ask_for_trust
 from nika_core.errors import UsageError
 from nika_core.model.files import FileError
@@ -111,6 +111,8 @@ def run_command(
         seconds = seconds_of(timeout)
         url = on or project_url(workspace)
         loaded = read_workflow(workspace, path, provider, model)
+        if path == STDIN:
+            _refuse_with_stdin({"--key": key, "--if-running": if_running, "--only": only})
         with printing_problems(loaded):
             prepared = nika.prepare(
                 loaded,
@@ -164,6 +166,15 @@ def run_command(
         sys.exit(code)
 
 
+def _refuse_with_stdin(options: Mapping[str, object]) -> None:
+    """Raise UsageError for an option that needs the history of the workflow's runs: a text that is read has none."""
+    for option in (name for name, value in options.items() if value is not None):
+        raise UsageError(
+            f"{option} needs the history of runs, and a workflow from standard input has none",
+            hint=f"write it to a file, or leave out {option}",
+        )
+
+
 def print_skipped(error: nika.AlreadyRunningError, format_: str) -> None:
     """Say that nothing was started, as `--if-running skip` asks for."""
     if format_ in ("json", "jsonl"):
@@ -191,7 +202,7 @@ def read_workflow(
 ) -> nika.LoadedWorkflow:
     """Return the checked file. Raise ReportedError after printing everything that is wrong, with its models too."""
     mask_with(workspace.masker)
-    named = read_stdin("the workflow") + "\n" if path == STDIN else path
+    named = read_workflow_text() if path == STDIN else path
     loaded = nika.load(named, provider=provider, model=model, workspace=workspace)
     require_workflow(loaded)
     return loaded

@@ -17,6 +17,7 @@ from nika_core.cli.console import mask_with, masked, plain, print_data, print_js
 from nika_core.cli.options import format_option
 from nika_core.cli.problems import errors_in, print_problem, project_report, report_json
 from nika_core.cli.run_command import open_command_workspace
+from nika_core.cli.stdin import STDIN, read_workflow_text
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
 from nika_core.model.files import FileError, is_folder
 from nika_core.model.limits import LimitKind
@@ -36,7 +37,8 @@ class ReportFormat(StrEnum):
 
 def validate_command(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; without one, this folder.")
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Files or folders; `-` reads one; without one, this folder."),
     ] = None,
     no_env: Annotated[
         bool,
@@ -77,6 +79,11 @@ def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Pat
         return
     for path in files:
         try:
+            if path == STDIN:
+                workspace = open_command_workspace()
+                mask_with(workspace.masker)
+                yield path, nika.validate(read_workflow_text(), with_environ=with_environ, workspace=workspace)
+                continue
             _require_inside(path, paths)
             workspace = _workspace_of(path, opened)
             mask_with(workspace.masker)  # each project has its own

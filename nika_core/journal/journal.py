@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import cache, partial
 from hashlib import sha256
@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from nika_core.errors import JournalError
-from nika_core.journal import faults
+from nika_core.journal import faults, run_rows
 from nika_core.journal.blobs import LARGE
 from nika_core.journal.earlier_ends import with_outputs
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
@@ -24,7 +24,7 @@ from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
 from nika_core.journal.result_store import ResultStore
 from nika_core.journal.signals import add_signal, pending_signals
-from nika_core.journal.store import RUN_SHIFT, Store
+from nika_core.journal.store import Store
 from nika_core.journal.texts import TEXTS
 from nika_core.journal.values import (
     DAMAGED,
@@ -40,18 +40,18 @@ from nika_core.model.events import Event
 from nika_core.values import replace
 
 if TYPE_CHECKING:
+    from nika_core.journal.queue import QueuePlace
     from nika_core.journal.writer import JournalWriter
 
 _ALL_RUNS: Final = "SELECT id, workflow, started, ended, status, info, summary FROM runs ORDER BY number DESC"
+_RUNNING_RUNS: Final = _ALL_RUNS.replace(" ORDER", f" WHERE status = '{RUNNING}' ORDER")
 _ONE_RUN: Final = (
     "SELECT id, workflow, started, ended, status, info, summary, number, document_hash, document, blob, tasks"
     " FROM runs WHERE id = ?"
 )
-_MEMO: Final = "SELECT key, call, value, blob FROM memo WHERE run = ? AND key > ?"
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LAST: Final = "last"
 _LATEST: Final = 1e12  # seconds since the epoch: no time of a run is later
-_SPAN: Final = (1 << RUN_SHIFT) - 1
 
 
 class Journal:
@@ -119,7 +119,7 @@ class Journal:
         try:
             with faults.explained(self.path, "written"), self._store.holding_blobs(shared=True):
                 row = (run_id, info.started, RUNNING, *self._told(info))
-                number = writer.call(lambda connection: _insert(connection, row))
+                number = writer.call(lambda connection: run_rows.insert_run(connection, row))
         except BaseException:
             lock.release()
             raise
@@ -139,7 +139,9 @@ class Journal:
             writer.flush()  # what is large waits for the lock on blobs, and would wait for us
             with faults.explained(self.path, "written"), self._store.holding_blobs():
                 told = None if info is None else self._told(info)
-                number, position, memo, unused = writer.call(lambda connection: _reopen(connection, run_id, told))
+                number, position, memo, unused = writer.call(
+                    lambda connection: run_rows.reopen_run(connection, run_id, told)
+                )
                 self._blobs.remove(unused)
         except BaseException:
             lock.release()
@@ -162,7 +164,7 @@ class Journal:
         try:
             writer.flush()  # as in `resume`
             with faults.explained(self.path, "written"), self._store.holding_blobs():
-                self._blobs.remove(writer.call(lambda connection: _delete(connection, run_id)))
+                self._blobs.remove(writer.call(lambda connection: run_rows.delete_run(connection, run_id)))
             shutil.rmtree(self.run_folder(run_id), ignore_errors=True)
         finally:
             lock.release()
@@ -199,6 +201,12 @@ class Journal:
         self._write()
         return self._explained_lock(name)
 
+    def queue(self, name: str) -> QueuePlace:
+        """Return a place in a queue, not taken yet."""
+        from nika_core.journal.queue import QueuePlace  # few runs wait in one
+
+        return QueuePlace(self._store.locks, name)
+
     @contextlib.contextmanager
     def _explained_lock(self, name: str) -> Iterator[None]:
         with ExitStack() as held:
@@ -218,6 +226,12 @@ class Journal:
     def runs(self) -> list[RunSummary]:
         """All runs, the newest first. One that is damaged hides no other: its status is `damaged`."""
         return [self._summary_or_damage(row) for row in self._rows(_ALL_RUNS)]
+
+    def running(self) -> Iterator[RunSummary]:
+        """Yield the runs that are under way, the newest first; of the others, nothing is read."""
+        for row in self._rows(_RUNNING_RUNS):
+            if (run := self._summary_or_damage(row)).status == RUNNING:
+                yield run
 
     def _summary_or_damage(self, row: tuple[Any, ...]) -> RunSummary:
         try:
@@ -239,7 +253,7 @@ class Journal:
                 raise faults.unknown_run(run)
             number, document_hash, document, blob, tasks = row[7:]
             segments = connection.execute(  # one at a time: together they are as large as what is made of them
-                "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", _range(number)
+                "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", run_rows.range_of(number)
             )
             read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
             output = (cache(self._store.values.lazy) if lazy else read) if large else None
@@ -247,8 +261,8 @@ class Journal:
             position = 0
             for segment, text, data in segments:
                 events += events_of(text, data, run_id, read, output)
-                position = segment & _SPAN
-            kept = connection.execute(_MEMO, (number, TEXTS))
+                position = segment & run_rows.SPAN
+            kept = connection.execute(run_rows.MEMO, (number, TEXTS))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
             told = decode(row[5])
             document = joined(document, blob, self._blobs)
@@ -350,68 +364,3 @@ def _is_sound(run: RunSummary) -> bool:
 def _seconds(value: object) -> float:
     """Return a time, or 0 for anything else."""
     return value if isinstance(value, int | float) and 0 <= value < _LATEST else 0.0
-
-
-def _range(number: int) -> tuple[int, int]:
-    return number << RUN_SHIFT, (number << RUN_SHIFT) + _SPAN
-
-
-def _insert(connection: sqlite3.Connection, row: tuple[Any, ...]) -> int:
-    """Insert a new run and return its number."""
-    cursor = connection.execute(
-        "INSERT INTO runs (id, started, status, workflow, info, document_hash, document, blob, tasks)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row,
-    )
-    return cursor.lastrowid or 0
-
-
-def _reopen(
-    connection: sqlite3.Connection, run_id: str, told: tuple[str | None, ...] | None
-) -> tuple[int, int, dict[tuple[str, str], Any], list[str]]:
-    """Reopen a run; return its number, the position of its last event, its memo, and blobs without a reference."""
-    row = connection.execute("SELECT number, blob FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if row is None:  # removed since we looked
-        raise faults.unknown_run(run_id)
-    number, document = row
-    connection.execute("UPDATE runs SET status = ?, ended = NULL WHERE number = ?", (RUNNING, number))
-    if told is not None:
-        connection.execute(
-            "UPDATE runs SET workflow = ?, info = ?, document_hash = ?, document = ?, blob = ?, tasks = ?"
-            " WHERE number = ?",
-            (*told, number),
-        )
-    last = connection.execute("SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", _range(number))
-    position = (last.fetchone()[0] or 0) & _SPAN
-    found = connection.execute(_MEMO, (number, TEXTS))
-    memo = {(key, call): (value, blob) for key, call, value, blob in found}
-    return number, position, memo, _unused(connection, [document] if document else [])
-
-
-def _delete(connection: sqlite3.Connection, run_id: str) -> list[str]:
-    """Remove the rows of a run and return the blobs that nothing refers to any more."""
-    row = connection.execute("SELECT number, blob FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if row is None:
-        return []
-    number, document = row
-    low, high = _range(number)
-    found = connection.execute(
-        "SELECT blob FROM events WHERE id BETWEEN ? AND ? AND blob IS NOT NULL"
-        " UNION SELECT blob FROM memo WHERE run = ? AND blob IS NOT NULL",
-        (low, high, number),
-    )
-    names = {name for (name,) in found} | ({document} if document else set())
-    connection.execute("DELETE FROM events WHERE id BETWEEN ? AND ?", (low, high))
-    connection.execute("DELETE FROM memo WHERE run = ?", (number,))
-    connection.execute("DELETE FROM signals WHERE run = ?", (number,))
-    connection.execute("DELETE FROM runs WHERE number = ?", (number,))
-    return _unused(connection, names)
-
-
-def _unused(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]:
-    """Those of these blobs that nothing refers to."""
-    used = (
-        "SELECT 1 FROM events WHERE blob = ?1 UNION ALL SELECT 1 FROM memo WHERE blob = ?1"
-        " UNION ALL SELECT 1 FROM runs WHERE blob = ?1 LIMIT 1"
-    )
-    return [name for name in names if connection.execute(used, (name,)).fetchone() is None]

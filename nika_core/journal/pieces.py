@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from nika_core.journal import faults
 from nika_core.journal.encoding import LOST, events_of, joined
-from nika_core.journal.journal import _ONE_RUN, Journal, _range
+from nika_core.journal.journal import _ONE_RUN, Journal
+from nika_core.journal.run_rows import range_of
 from nika_core.journal.store import RUN_SHIFT
 from nika_core.journal.texts import Name
 from nika_core.journal.values import RunSummary
@@ -47,7 +48,7 @@ class RunPieces:
             row = connection.execute(_ONE_RUN, (run_id,)).fetchone()
             if row is None:
                 raise faults.unknown_run(run_id)
-            first, last = _range(row[_NUMBER])
+            first, last = range_of(row[_NUMBER])
             found = connection.execute(
                 "SELECT id, events, blob FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
                 (first + position, last, rows),

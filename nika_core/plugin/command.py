@@ -117,8 +117,18 @@ class CommandContext(Protocol):
     def load_workflow(self, path: Path | None = None) -> Workflow:
         """Load and check a workflow of any project, and print its warnings; without a path, `main:` of nika.yaml.
 
+        The path `-` is standard input.
+
         From then on the secrets of its project are masked, too. Raises ProblemsError after printing each problem with
         its line; UsageError if neither says which workflow.
+        """
+        ...
+
+    def read_stdin(self, what: str) -> str:
+        """Return the text on standard input, which a user names with `-` in place of a file.
+
+        On a terminal, the user is told to type it. Raises UsageError, which calls it `what`, if it is not text, is too
+        large, or was read before: only one of a command's files can be read from it.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 import nika_core as nika
 from nika_core.errors import RefusedError, UsageError
+from nika_core.journal import Journal
 
 NIKA = str(Path(sys.executable).with_name("nika"))
 TEXT = """\
@@ -83,6 +85,54 @@ def test_a_second_call_with_the_same_key_returns_the_first_result_and_starts_not
     assert project.times == 1
     assert (second.run_id, second.output, second.status) == (first.run_id, "a 1", first.status)
     assert project.run(key="other").run_id != first.run_id
+
+
+TYPED = """\
+inputs: {n: {type: int}, word: {default: a}}
+tasks:
+  - {id: work, shell: 'echo x >> work; echo ${input.word} ${input.n}'}
+"""
+
+
+def test_inputs_are_compared_as_the_workflow_reads_them(project: Project) -> None:
+    project.path.write_text(TYPED)
+    first = project.run(key="k", inputs={"n": "1"})
+    for same in ({"n": 1}, {"n": "1", "word": "a"}, {"n": 1, "word": "a"}):
+        assert project.run(key="k", inputs=same).run_id == first.run_id
+    with pytest.raises(UsageError, match="the input 'n' differs"):
+        project.run(key="k", inputs={"n": 2})
+    with pytest.raises(UsageError, match="the input 'word' differs"):
+        project.run(key="k", inputs={"n": 1, "word": "b"})
+    assert project.times == 1
+
+
+def test_a_run_of_one_task_alone_is_another_run_than_that_of_all(project: Project) -> None:
+    project.path.write_text(TEXT + "  - {id: other, shell: echo other}\n")
+    project.run()
+    alone = project.run(key="alone", only="other")
+    assert project.run(key="alone", only="other").run_id == alone.run_id
+    for change in ({}, {"only": "work"}):
+        with pytest.raises(UsageError, match="the option only differs"):
+            project.run(key="alone", **change)
+
+
+def test_the_result_of_a_run_that_is_paused_has_its_open_questions(project: Project) -> None:
+    project.path.write_text("tasks:\n  - {id: approve, ask: Ship it?}\n")
+    first, second = project.run(key="k"), project.run(key="k")
+    assert first.questions
+    assert [asked.task for asked in second.questions] == ["approve"]
+
+
+def test_it_is_said_that_the_workflow_has_changed_and_how_to_resume_what_failed(project: Project) -> None:
+    project.path.write_text(FAILS)
+    run = project.run(key="k")
+    assert "has changed" not in (same := project.nika("--key", "k")).stderr
+    assert f"nika resume {run.run_id}" in same.stderr
+    project.path.write_text(TEXT)
+    changed = project.nika("--key", "k", "--format", "json")
+    assert changed.returncode == 1
+    assert f"the workflow has changed since run {run.run_id}" in changed.stderr
+    assert project.times == 1
 
 
 def test_a_failure_is_a_result_too(project: Project) -> None:
@@ -192,6 +242,48 @@ def test_it_waits_in_a_queue_until_the_other_one_has_ended(project: Project) -> 
     assert project.times == 2
 
 
+def test_a_link_to_a_workflow_is_the_same_workflow(project: Project) -> None:
+    link = project.folder / "link.nika.yaml"
+    link.symlink_to(project.path)
+    first = project.run(key="k")
+    assert nika.run(link, key="k").run_id == first.run_id
+    with project.under_way(), pytest.raises(nika.AlreadyRunningError):
+        nika.run(link, if_running="fail")
+
+
+def test_the_one_that_has_waited_longest_goes_first_and_a_dead_one_holds_up_nobody(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal, journal.alone("w"):
+        first, second, third = (journal.queue("w") for _ in range(3))
+        assert [place.ahead() for place in (first, second, third)] == [0, 1, 2]
+        assert [place.ahead() for place in (third, first)] == [2, 0]
+        first.leave()
+        assert [place.ahead() for place in (second, third)] == [0, 1]
+        (tmp_path / ".nika" / "locks" / "w-000000000001.lock").write_text("of a process that was killed")
+        assert [place.ahead() for place in (second, third, journal.queue("other"))] == [0, 1, 0]
+        late = journal.queue("w")
+        assert late.ahead() == 2
+        for place in (second, third, late):
+            place.leave()
+
+
+async def test_runs_that_wait_start_in_the_order_in_which_they_came(project: Project) -> None:
+    with project.under_way() as first:
+        waiting = []
+        for number in range(3):
+            told = asyncio.Event()
+            prepared = nika.prepare(project.path, if_running="queue")
+            execution = nika.start(prepared, on_stall=lambda _, told=told: told.set())
+            waiting.append(asyncio.create_task(execution.run(), name=str(number)))
+            await told.wait()
+        project.let_go()
+        await asyncio.to_thread(first.wait, 60)
+        results = await asyncio.gather(*waiting)
+    assert [result.run_id for result in results] == [
+        run.run_id for run in reversed(nika.runs.list(folder=project.folder))
+    ][1:]
+    assert project.times == 4
+
+
 def test_one_that_waits_can_be_interrupted(project: Project) -> None:
     with project.under_way():
         waiting = subprocess.Popen(
@@ -201,7 +293,7 @@ def test_one_that_waits_can_be_interrupted(project: Project) -> None:
         assert "waiting for run" in waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
         assert "not started" in waiting.communicate(timeout=60)[1]
-        assert waiting.returncode == 3
+        assert waiting.returncode == 130
 
 
 def test_a_run_that_has_ended_or_was_killed_is_not_under_way(project: Project) -> None:

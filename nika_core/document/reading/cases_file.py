@@ -33,13 +33,20 @@ _BOUNDS: Final = {"atLeast": "at_least", "atMost": "at_most"}
 _RUBRIC: Final = ("rubric", "threshold", "model")
 
 
-def read_cases(path: Path, limits: Limits | None = None) -> CasesFile:
-    """Return the cases of a test file. Raise ProblemsError with everything that is wrong."""
+def read_cases(path: Path, limits: Limits | None = None, *, text: str | None = None) -> CasesFile:
+    """Return the cases of a test file. Raise ProblemsError with everything that is wrong.
+
+    Args:
+        path: the file.
+        text: what stands in it, if it was read before; `path` is then only named in messages.
+    """
     limits = limits or Limits()
-    data = read_bytes(path, limits.bounds.get(LimitKind.YAML_BYTES))
-    text = data if isinstance(data, Problem) else decode_source(data, str(path))
-    if isinstance(text, Problem):
-        raise ProblemsError([text])
+    if text is None:
+        data = read_bytes(path, limits.bounds.get(LimitKind.YAML_BYTES))
+        source = data if isinstance(data, Problem) else decode_source(data, str(path))
+        if isinstance(source, Problem):
+            raise ProblemsError([source])
+        text = source
     tree, problems = parse_file(text, str(path), limits)
     found = None if not tree.whole else _Reader(path, typed_tree(tree.root), problems).file()
     if problems.items or found is None:
@@ -62,6 +69,9 @@ class _Reader:
             return None
         self._keys(root, _FILE_KEYS, ())
         named = self._text(root, "workflow", ())
+        if not named and not self._path.name.endswith(SUFFIX):
+            self._wrong("a test that is passed as text names its workflow", (), "`workflow: FILE.nika.yaml`")
+            return None
         workflow = self._path.parent / (named or f"{self._path.name.removesuffix(SUFFIX)}.nika.yaml")
         shared = {key: self._mapping(root, key, ()) for key in _GIVEN}
         self._errors(root, ())

@@ -54,6 +54,8 @@ def served_workflows(paths: Iterable[Path], workspace: Any) -> dict[str, ServedW
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
+        if path == Path("-"):
+            raise UsageError("a workflow that is served is a file", hint="write it to a file, and name that")
         if path.is_dir():
             yield from sorted(each for each in path.glob(f"*{_SUFFIX}") if not each.name.endswith(f".test{_SUFFIX}"))
         else:

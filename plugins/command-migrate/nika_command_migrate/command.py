@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nika_command_migrate.files import FileResult, migrate_paths
+from nika_command_migrate.files import STDIN, FileResult, migrate_paths
 from nika_command_migrate.migrate import Status
 from nika_command_migrate.notes import Note
 from nika_core import Severity, UsageError
@@ -33,8 +33,10 @@ class Format(StrEnum):
 
 def migrate(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Workflow files, or folders of them.")],
-    write: Annotated[bool, typer.Option("--write", help="Change the files.")] = False,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Workflow files, or folders of them; `-` reads one.")
+    ],
+    write: Annotated[bool, typer.Option("--write", help="Change the files; of `-`, print the new text.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 if anything would change.")] = False,
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Leave no old text as .v4.bak beside a file.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
@@ -45,12 +47,15 @@ def migrate(
     terminal.allow_colors(format_ is not Format.JSON)
     if write and check:
         raise UsageError("--write and --check exclude each other", hint="run --check in CI, --write at home")
-    results = migrate_paths(paths, write=write, backup=not no_backup)
+    stdin = nika.read_stdin("the workflow") if STDIN in paths else None
+    results = migrate_paths(paths, write=write, backup=not no_backup, stdin=stdin)
     if format_ is Format.JSON:
         terminal.print_json({"files": [result.as_json() for result in results], "summary": _counts(results)})
     else:
         for result in results:
             _show(result, terminal, write=write)
+            if write and result.path == STDIN and result.status is not Status.CANNOT:
+                terminal.print_data(result.migration.text.removesuffix("\n"), verbatim=True)
         _sum_up(results, terminal, write=write)
     code = exit_code(results, check=check)
     if code:

@@ -23,6 +23,7 @@ from nika_core.plugin import FileError, Place, is_folder, read_file, read_json, 
 PATTERNS: Final = ("*.nika.yaml", "*.nika.yml")
 _SKIPPED: Final = frozenset({"node_modules", "__pycache__"})  # and every hidden folder
 BACKUP: Final = ".v4.bak"
+STDIN: Final = Path("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,31 @@ class FileResult:
             "written": self.written,
             **({"backup": str(self.backup)} if self.backup else {}),
             **({"diff": self.diff} if self.diff else {}),
+            **({"text": self.migration.text} if self.path == STDIN and self.changes else {}),
             "notes": [note.as_json() for note in self.migration.notes],
         }
 
 
-def migrate_paths(paths: Iterable[Path], *, write: bool = False, backup: bool = True) -> list[FileResult]:
+def migrate_paths(
+    paths: Iterable[Path], *, write: bool = False, backup: bool = True, stdin: str | None = None
+) -> list[FileResult]:
     """Migrate files, and in folders all workflows. Without `write` nothing is touched.
 
     A file that cannot be read or written is a result with status unreadable, and the others go on.
+
+    Args:
+        stdin: the text of the path `-`, which is never written.
     """
-    return [_one(path, write=write, backup=backup) for path in found_files(paths)]
+    return [
+        _one(path, write=write, backup=backup) if path != STDIN or stdin is None else _text_result(stdin)
+        for path in found_files(paths)
+    ]
+
+
+def _text_result(text: str) -> FileResult:
+    migration = migrate_text(text, "<stdin>", surroundings_of(STDIN))
+    diff = unified_diff(text, migration.text, "<stdin>") if migration.status is Status.MIGRATED else ""
+    return FileResult(STDIN, migration, diff)
 
 
 def found_files(paths: Iterable[Path]) -> list[Path]:

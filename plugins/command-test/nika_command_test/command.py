@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +14,8 @@ from nika_command_test.junit import junit_xml
 from nika_command_test.showing import case_json, money, show_case
 from nika_core import UsageError
 from nika_core.plugin import CommandContext, Styled
+
+_STDIO: Final = Path("-")
 
 
 class Format(StrEnum):
@@ -26,11 +28,15 @@ class Format(StrEnum):
 def run_tests(
     context: typer.Context,
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILES]", help="Files *.nika.test.yaml, or folders of them.")
+        list[Path] | None,
+        typer.Argument(metavar="[FILES]", help="Files *.nika.test.yaml, or folders of them; `-` reads one."),
     ] = None,
     update: Annotated[bool, typer.Option("--update", help="Run for real and record anew; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --update: do not ask.")] = False,
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI.")] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Write a report for CI; `-`: to stdout, in place of the cases."),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.PRETTY,
 ) -> None:
     """Run the cases of test files. Nothing is called, and nothing is spent, without --update."""
@@ -39,13 +45,20 @@ def run_tests(
     terminal.allow_colors(format_ is not Format.JSON)
     if yes and not update:
         raise UsageError("--yes is for --update", hint="add --update, or leave it out")
-    suite = nika.load_tests(files or ["."], environ=command.environ)
+    if junit == _STDIO and format_ is Format.JSON:
+        raise UsageError("--junit - and --format json both write to stdout", hint="write the report to a file")
+    named = [command.read_stdin("the test file") + "\n" if file == _STDIO else file for file in files or [Path()]]
+    suite = nika.load_tests(named, environ=command.environ)
     if update:
         _ask(suite, command, yes=yes)
-    quiet = format_ is Format.JSON
+    quiet = format_ is Format.JSON or junit == _STDIO
     report = suite.run(update=update, on_case=None if quiet else lambda case: show_case(case, terminal))
     if junit is not None:
-        _write(junit, junit_xml(report, terminal.mask))
+        text = junit_xml(report, terminal.mask)
+        if junit == _STDIO:
+            terminal.print_data(text.removesuffix("\n"), verbatim=True)
+        else:
+            _write(junit, text)
     if format_ is Format.JSON:
         terminal.print_json(
             {
