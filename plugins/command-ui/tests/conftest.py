@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -56,6 +57,12 @@ def run_nika(folder: Path, *arguments: str, **environ: str) -> subprocess.Comple
     )
 
 
+def run_here(workflow: Path, **options: Any) -> nika.RunResult:
+    """Return how a run has ended, in a thread of its own: Playwright has an event loop in the test's."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: nika.run(workflow, **options)).result()
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A server under way. `address` is what it has printed, with the token."""
@@ -96,7 +103,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "demo.nika.yaml").write_text(WORKFLOW)
     for topic in ("spring", "a much longer text about the autumn, the winter and the summer"):
-        assert nika.run(folder / "demo.nika.yaml", inputs={"topic": topic}).status == "paused"
+        assert run_here(folder / "demo.nika.yaml", inputs={"topic": topic}).status == "paused"
     return folder
 
 
