@@ -57,10 +57,10 @@ def run_nika(folder: Path, *arguments: str, **environ: str) -> subprocess.Comple
     )
 
 
-def run_here(workflow: Path, **options: Any) -> nika.RunResult:
-    """Return how a run has ended, in a thread of its own: Playwright has an event loop in the test's."""
+def apart(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Return what a function returns in a thread of its own: Playwright has an event loop in the test's."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: nika.run(workflow, **options)).result()
+        return pool.submit(call, *arguments, **options).result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "demo.nika.yaml").write_text(WORKFLOW)
     for topic in ("spring", "a much longer text about the autumn, the winter and the summer"):
-        assert run_here(folder / "demo.nika.yaml", inputs={"topic": topic}).status == "paused"
+        assert apart(nika.run, folder / "demo.nika.yaml", inputs={"topic": topic}).status == "paused"
     return folder
 
 
