@@ -71,12 +71,12 @@ def open_run(
     recorded = journal.load(run, lazy=True)
     _refuse_another_s(journal, recorded, workflow, trusted=trusted)  # before it can ask for an input that is a secret
     with journal.damage_told(recorded.run.id):
-        options = options_of(recorded, inputs or {}, timeout)
+        options = recorded_options_of(recorded, inputs or {}, timeout)
     path = _workflow_path(recorded) if workflow is None else workflow.absolute()
     return ResumedRun(journal, recorded, options, path, node_of(rerun_from))
 
 
-def options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
+def recorded_options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
     """Return what a run was started with. Raise UsageError if history does not have an input, which held a secret.
 
     Args:

@@ -15,7 +15,7 @@ from nika_core.app.own_runs import is_own
 from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.rendering import rendering
 from nika_core.app.results import TaskPayload
-from nika_core.app.resuming import options_of
+from nika_core.app.resuming import recorded_options_of
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.task_reasons import no_such_task
 from nika_core.app.trust import trusted_by_variable
@@ -93,7 +93,7 @@ def _made_again(
 ) -> tuple[JsonObject | None, str]:
     """Return the payload, or why there is none. Raise NikaError."""
     info = recorded.info
-    options = options_of(recorded, {}, None)
+    options = recorded_options_of(recorded, {}, None)
     text = info.document.encode("utf-8", "replace")
     loaded = workspace.load(Path(info.path), text=text, model=options.model)
     prepared = prepare_run(workspace, loaded, options, elsewhere=True)  # no model is called: no key is needed
