@@ -1,4 +1,10 @@
-.PHONY: example test test-long fuzz check format bench docs lock clean
+.PHONY: help install example test test-long fuzz check format bench docs lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+install: ## the command `nika`, from this clone; EXTRAS=local,otel adds extras
+	@bash .ci/install $(EXTRAS)
 
 example: ## run a real workflow with all seven keywords, offline
 	@bash .ci/setup

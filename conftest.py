@@ -45,20 +45,30 @@ def _leave_the_machine() -> None:
 _leave_the_machine()
 
 
+PARTS = ["together", "beside", "alone"]
+
+
+def _part(item: pytest.Item) -> str:
+    return next((part for part in PARTS[1:] if item.get_closest_marker(part) is not None), PARTS[0])
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the choice of a part, which `.ci/test` makes."""
-    parser.addoption("--part", choices=["together", "alone"], help="only tests without, or with, the marker `alone`")
+    parser.addoption("--part", choices=PARTS, help="only tests with this marker, or for `together` with none of them")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the chosen part, and those that take minutes only if `-m` names them."""
+    """Keep the tests of the chosen part, and the long ones only if `-m` names them; measure no property tests."""
     part = config.getoption("--part")
-    others = [item for item in items if part and (item.get_closest_marker("alone") is None) is (part == "alone")]
+    others = [item for item in items if part and _part(item) != part]
     if "long" not in config.getoption("-m"):
         others += [item for item in items if item.get_closest_marker("long") is not None and item not in others]
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")  # other tests reach the same lines; measured, these take twice as long
 
 
 @pytest.fixture(autouse=True)
@@ -66,9 +76,9 @@ def _measured_processes(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     """Let the Python processes that a test starts count for coverage, if it says so: measuring all doubles the time."""
     if request.node.get_closest_marker("measures_processes") is None:
         return
-    alone = request.config.getoption("--part") == "alone"  # nothing of pytest's own process is measured there
+    unmeasured = request.config.getoption("--part") in PARTS[1:]  # nothing of pytest's own process is measured there
     coverage = Coverage.current() or (
-        Coverage(config_file=str(request.config.rootpath / "pyproject.toml")) if alone else None
+        Coverage(config_file=str(request.config.rootpath / "pyproject.toml")) if unmeasured else None
     )
     if coverage is not None:
         monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", coverage.config.serialize())

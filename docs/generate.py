@@ -1,4 +1,4 @@
-"""Writes the pages of docs/reference from docstrings and tables: `python docs/generate.py`, or `--check`."""
+"""Writes docs/reference, llms.txt and the index of examples: `python docs/generate.py`, or `--check`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import indexes
 from docstrings import cell, described, module_text, signature
 
 HERE = Path(__file__).parent
-REFERENCE = HERE / "reference"
 NOTICE = "<!-- Written by docs/generate.py. Do not edit. -->\n"
 
 
@@ -25,7 +25,7 @@ def main() -> int:
     check = parser.parse_args().check
     stale = []
     for name, make in PAGES.items():
-        path, text = REFERENCE / name, make()
+        path, text = HERE.parent / name, make()
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(name)
@@ -33,7 +33,7 @@ def main() -> int:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
     for name in stale:
-        sys.stdout.write(f"{'differs' if check else 'written'}: docs/reference/{name}\n")
+        sys.stdout.write(f"{'differs' if check else 'written'}: {name}\n")
     return int(check and bool(stale))
 
 
@@ -321,9 +321,9 @@ def limits() -> str:
         "What `nika limits` prints where no variable is set. The smallest bound of all installed",
     ]
     lines.append("limit policies holds. `timeout.WORD` is one attempt of a task with that keyword.\n")
-    lines.append("| variable | default | bounds |\n|---|---|---|")
+    lines.append("| variable | default | purpose | measure |\n|---|---|---|---|")
     lines.extend(
-        f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.measure} |"
+        f"| `{limit.name}` | {_amount(limit.value, limit.unit.value)} | {limit.told_purpose()} | `{limit.measure}` |"
         for limit in Workspace.open(HERE, environ={}).all_limits()
     )
     lines.append("\nFor a keyword of your own, `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` (its output) mean the same.")
@@ -383,13 +383,15 @@ def _page(lines: Iterable[str]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "python-api.md": python_api,
-    "plugin-api.md": plugin_api,
-    "toolboxes.md": toolboxes,
-    "testing.md": testing,
-    "codes.md": errors,
-    "limits.md": limits,
-    "cli.md": cli,
+    "docs/reference/python-api.md": python_api,
+    "docs/reference/plugin-api.md": plugin_api,
+    "docs/reference/toolboxes.md": toolboxes,
+    "docs/reference/testing.md": testing,
+    "docs/reference/codes.md": errors,
+    "docs/reference/limits.md": limits,
+    "docs/reference/cli.md": cli,
+    "examples/README.md": lambda: _page([NOTICE, indexes.examples()]),
+    "docs/llms.txt": lambda: _page([indexes.llms()]),
 }
 
 if __name__ == "__main__":

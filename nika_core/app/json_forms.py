@@ -159,6 +159,7 @@ def _limit_json(limit: Limit) -> dict[str, Any]:
         "unit": limit.unit.value,
         "origin": limit.origin,
         "policy": limit.policy,
+        "purpose": limit.told_purpose(),
     }
 
 

@@ -18,7 +18,7 @@ from nika_core.app.inner_runs import (
     prepare_inner,
 )
 from nika_core.app.installed_providers import InstalledProviders
-from nika_core.app.known_models import prices_of
+from nika_core.app.known_models import played_model, prices_of
 from nika_core.app.mocked_answers import checked_answers
 from nika_core.app.model_checks import ModelChecks, effective_agent, with_models
 from nika_core.app.nested_workflows import all_workflows
@@ -300,6 +300,9 @@ def prepare_run(
         for each, block in workflows
     ]
     problems += dict.fromkeys(problem for each in models for problem in each.problems())
+    if options.model and not (options.provider or options.mock) and models[0].providers:
+        played = played_model(workspace, workflow, options.model, directory)
+        problems += [] if played is None else [played]
     problems += _beyond_the_limit(options, workspace)
     keywords = {word: keyword for each in models for word, keyword in each.keywords.items()}
     workflow = options.prepared(with_models(workflow, workspace, keywords, provider=options.provider))

@@ -1,4 +1,4 @@
-"""The option `-C DIR`, which every command has, those of plugins too: the command works as if it was called in DIR."""
+"""The option `-C DIR`, which every command has, those of plugins too: it works as if it was called in DIR."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def add_folder_option(command: Any) -> None:
     if commands is None or command.invoke_without_command:
         taken = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
         if taken.isdisjoint(_NAMES):
-            command.params.append(_option())
+            command.params.append(folder_option())
 
 
-def _option() -> TyperOption:
+def folder_option() -> TyperOption:
+    """Return the option, which stands before a command or after it."""
     return TyperOption(
         param_decls=["folder_", *_NAMES],
         type=str,

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import plain, print_data, print_message
+from nika_core.cli.console import plain, print_data, print_json, print_message
+from nika_core.cli.options import Format, FormatOption
 from nika_core.errors import NikaError
 from nika_core.model.files import is_folder
 from nika_core.model.json import JsonObject
@@ -17,9 +18,14 @@ from nika_core.model.json import JsonObject
 
 def init_command(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
-    for made in nika.init(folder, _schema(folder)):
+    files = nika.init(folder, _schema(folder))
+    if format_ is Format.JSON:
+        print_json({"files": [{"path": str(made.path), "kept": made.kept} for made in files]})
+        return
+    for made in files:
         print_data(plain(f"{'kept' if made.kept else 'made'}  {made.path}"))
         if made.hint:
             print_message(f"      {made.hint}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,11 +30,7 @@ def gather(pairs: Iterable[str], file: Path | None, option: str = "--inputs") ->
         if key in seen:
             raise UsageError(f"-i {key} is given twice", code=codes.BAD_INPUT, hint="give each input once")
         seen.add(key)
-        given[key] = (
-            _text(Path(value[1:]), f"-i {key}=@{value[1:] if value == '@-' else '…'}")
-            if value.startswith("@")
-            else value
-        )
+        given[key] = _file_text(value, key) if value.startswith("@") else value
     return given
 
 
@@ -42,5 +40,19 @@ def _from_file(file: Path | None, option: str) -> dict[str, Any]:
     return nika.read_inputs(file, text=read_stdin(option) if file == STDIN else None, option=option)
 
 
-def _text(path: Path, what: str) -> str:
-    return read_stdin(what) if path == STDIN else read_input_text(path, what)
+def _file_text(value: str, key: str) -> str:
+    """Return the text of the file in `KEY=@FILE`. Raise UsageError, which says how to give a text with @."""
+    if value == "@-":
+        return read_stdin(f"-i {key}=@-")
+    try:
+        if value == "@":
+            raise UsageError(f"-i {key}=@: no file is named", code=codes.BAD_INPUT)
+        return read_input_text(Path(value[1:]), f"-i {key}=@…")
+    except UsageError as error:
+        error.hint = f"{f'{error.hint}; ' if error.hint else ''}{_at_hint(value, key)}"
+        raise
+
+
+def _at_hint(value: str, key: str) -> str:
+    given = shlex.quote(json.dumps({key: value}, ensure_ascii=False))
+    return f"`@` names a file; for a text that begins with @: echo {given} | nika run --inputs -"

@@ -37,8 +37,8 @@ def limits_command(keywords: KeywordsArgument = None, format_: FormatOption = Fo
     if format_ is Format.JSON:
         print_json({"limits": [_as_json(limit, left) for limit in found]})
     else:
-        rows = [(limit.name, value_text(limit), limit.origin, limit.policy) for limit in found]
-        print_data(format_table(("LIMIT", "VALUE", "FROM", "POLICY"), rows))
+        rows = [(limit.name, value_text(limit), limit.origin, limit.policy, limit.told_purpose()) for limit in found]
+        print_data(format_table(("LIMIT", "VALUE", "FROM", "POLICY", "PURPOSE"), rows))
         for measure, amount in left.items():
             bound = min((limit for limit in found if limit.measure == measure), key=lambda limit: limit.value)
             print_data(f"{value_text(replace(bound, value=amount))} of {value_text(bound)} is left ({bound.name})")

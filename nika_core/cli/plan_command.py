@@ -23,6 +23,7 @@ from nika_core.cli.options import (
 from nika_core.cli.problems import invalid_workflow_as_json, print_new_warnings, printing_problems
 from nika_core.cli.run_command import find_workflow, read_workflow
 from nika_core.model.usage import money_text
+from nika_core.model.workflow import Workflow
 
 _TIMES: Final = frozenset({"timeout", "idleTimeout", "backoff", "every"})  # settings in seconds
 
@@ -55,6 +56,8 @@ def plan_command(
     if format_ is Format.JSON:
         print_json(nika.to_json(plan))
         return
+    if loaded.workflow is not None:
+        print_data(_head(loaded.workflow))
     for refusal in plan.refusals:
         print_problem_line(refusal)
     _print_tasks(plan.tasks)
@@ -62,6 +65,12 @@ def plan_command(
         print_data(f"{name}: {plain(value)}")
     total = _forecast_text(plan.estimate) or "no tokens, no cost"
     print_data(f"{style_data('in all', 'bold')}: {_number(plan.tasks)} tasks; {total}")
+
+
+def _head(workflow: Workflow) -> str:
+    """Return the workflow's name, and the first line of its description."""
+    about = workflow.description.strip().splitlines() if workflow.description else []
+    return style_data(plain(workflow.name), "bold") + (f": {plain(about[0])}" if about else "")
 
 
 def _print_tasks(tasks: tuple[nika.PlannedTask, ...], indent: str = "") -> None:
@@ -87,12 +96,15 @@ def _print_task(task: nika.PlannedTask, indent: str) -> None:
         print_data(f"{indent}      when: {plain(' '.join(task.when.split()))}")
     for name, value in _settings(task.settings):
         print_data(f"{indent}      {name}: {value}")
+    effects = list(task.effects)
     for key, value in task.payload.items():
-        lines = plain(value if isinstance(value, str) else json_text(value)).splitlines() or [""]
-        print_data(f"{indent}      {key}: {lines[0]}{' …' if len(lines) > 1 else ''}")
-    for effect in task.effects:
-        target = plain(effect.target).splitlines() or [""]
-        print_data(f"{indent}      touches {effect.kind}: {target[0]}{' …' if len(target) > 1 else ''}")
+        text = value if isinstance(value, str) else json_text(value)
+        same = [effect for effect in effects if effect.target == text]  # a command, an address: shown once
+        effects = [effect for effect in effects if effect not in same]
+        touched = f"  (touches {', '.join(effect.kind for effect in same)})" if same else ""
+        print_data(f"{indent}      {key}: {_first_line(text)}{touched}")
+    for effect in effects:
+        print_data(f"{indent}      touches {effect.kind}: {_first_line(effect.target)}")
     for entry in task.ask_tools:
         print_data(f"{indent}      asks a person about calls of: {plain(entry)}")
     for note in task.notes:
@@ -101,6 +113,11 @@ def _print_task(task: nika.PlannedTask, indent: str) -> None:
     if cost:
         print_data(f"{indent}      {cost}")
     _print_tasks(task.tasks, f"{indent}    ")
+
+
+def _first_line(text: str) -> str:
+    lines = plain(text).splitlines() or [""]
+    return f"{lines[0]} …" if len(lines) > 1 else lines[0]
 
 
 def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -131,13 +148,17 @@ def _forecast_text(forecast: Any) -> str:
         return ""
     high = "unbounded" if forecast.tokens_high is None else f"{forecast.tokens_high}"
     how = "counted" if getattr(forecast, "exact", False) else "estimated"
-    text = f"{forecast.tokens_low} to {high} tokens ({how})"
+    text = f"{_range(str(forecast.tokens_low), high)} tokens ({how})"
     if forecast.unpriced:
         text += f", unpriced: {plain(', '.join(forecast.unpriced))}"
         if forecast.cost_high == 0 or forecast.cost_high is None:
             return text + _reasons(forecast)
     most = "unbounded" if forecast.cost_high is None else money_text(forecast.cost_high)
-    return f"{text}, {money_text(forecast.cost_low)} to {most}{_reasons(forecast)}"
+    return f"{text}, {_range(money_text(forecast.cost_low), most)}{_reasons(forecast)}"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _reasons(forecast: Any) -> str:

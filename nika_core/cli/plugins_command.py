@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -204,17 +205,32 @@ def check(format_: FormatOption = Format.PRETTY) -> None:
                     f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}"
                 )
         _print_unmatched()
+        print_data(_verdict(listed))
     if bad:
         raise typer.Exit(1)
+
+
+def _verdict(listed: Sequence[nika.PluginStatus]) -> str:
+    """Return how many plugins there are in each state, and whether something is wrong."""
+    counts = Counter(each.status for each in listed)
+    notes = sum(len(each.notes) for each in listed)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no plugins"
+    if notes:
+        told += f", {notes} note{'s' * (notes > 1)}"
+    bad = sum(counts[status] for status in _BAD)
+    return f"{told}: {bad or 'no'} problem{'s' * (bad != 1)}"
 
 
 @app.command()
 def lock(
     check_only: Annotated[bool, typer.Option("--check", help="Write nothing; exit 3 when something differs.")] = False,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Write nika.lock: every plugin that may be loaded, to the hash of its installed files."""
     path, count = nika.lock_plugins(check=check_only)
-    if not check_only:
+    if format_ is Format.JSON:
+        print_json({"path": str(path), "distributions": count})
+    elif not check_only:
         print_message(f"{plain(str(path))}: {count} distributions")
 
 
@@ -228,9 +244,13 @@ def new(
     name: Annotated[
         str | None, typer.Option("--name", help="The name of the distribution; derived by default.")
     ] = None,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a plugin's project, which passes its own tests."""
     made = nika.new_plugin(word, folder, kind=kind.value, author=author, private=private, name=name)
+    if format_ is Format.JSON:
+        print_json({"path": str(made)})
+        return
     print_data(plain(str(made)))
     print_message(f"next: cd {shlex.quote(plain(str(made)))}, and see its README.md")
 

@@ -29,6 +29,7 @@ from nika_core.cli.console import (
     stdout_for_data,
     style,
 )
+from nika_core.cli.folder import folder_option
 from nika_core.cli.stdin import begin_command
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
@@ -74,6 +75,10 @@ COMMANDS: Final = {
 
 class LazyGroup(typer.core.TyperGroup):
     """Knows its commands' names and summaries; imports one when it is called."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params.append(folder_option())
 
     def list_commands(self, ctx: Any) -> list[str]:
         """In the order of the table, and then those of plugins."""

@@ -89,15 +89,15 @@ class RemoteRuns:
         self._print_questions(asked)
         print_message(f"to follow it: nika runs attach {run_id} --on {self._on}")
 
-    def cancel(self, run: str) -> None:
-        """Cancel a run."""
+    def cancel(self, run: str) -> str:
+        """Cancel a run; return its whole id."""
 
         async def cancel(backend: Backend) -> str:
             run_id = await self._full_id(backend, run)
             await backend.cancel(run_id, "cancelled by nika runs cancel")
             return run_id
 
-        print_message(f"{self._with(cancel)} is told to end")
+        return self._with(cancel)
 
     def ended(self, run: str) -> tuple[JsonObject, Sequence[JsonObject]]:
         """Return the definition and the events of a run that has ended. Raise UsageError if it has not."""

@@ -178,9 +178,13 @@ def record(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="The test file; else it lies beside the workflow.")
     ] = None,
+    format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a test of a run: what its tasks gave stands in for them, and it has to end in the same way."""
     path = nika.runs.record(run, to=to)
+    if format_ is Format.JSON:
+        print_json({"path": str(path)})
+        return
     print_data(plain(str(path)))
     print_message(f"to run it: nika test {plain(str(path))}")
 
@@ -364,10 +368,14 @@ def attach(
 
 
 @app.command()
-def cancel(run: RunArgument = LAST, on: OnOption = None) -> None:
+def cancel(run: RunArgument = LAST, on: OnOption = None, format_: FormatOption = Format.PRETTY) -> None:
     """Cancel a run on a backend: what runs is ended, and cleanup is done."""
     run, on, _ = where(run, on)
-    _remote(url_of(nika.Workspace.open(), on)).cancel(run)
+    run_id = _remote(url_of(nika.Workspace.open(), on)).cancel(run)
+    if format_ is Format.JSON:
+        print_json({"runId": run_id})
+    else:
+        print_message(f"{run_id} is told to end")
 
 
 def _remote(url: str, shared: Path | None = None) -> RemoteRuns:

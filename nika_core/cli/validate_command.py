@@ -52,8 +52,11 @@ def validate_command(
     problems: list[Problem] = []
     shown: set[Problem] = set()  # what is wrong with the project file is said once
     found: list[dict[str, Any]] = []
+    files = invalid = 0
     for path, loaded in _all_checked(paths or [Path()], with_environ=not no_env):
         problems += loaded.problems
+        files += 1
+        invalid += bool(errors_in(loaded))
         if format_ is ReportFormat.JSON:
             found.append(report_json(loaded))
         elif format_ is ReportFormat.COMPACT:
@@ -63,6 +66,8 @@ def validate_command(
             _pretty(path, loaded, _new(loaded, shown))
     if format_ is ReportFormat.JSON:
         print_json({"files": found})
+    elif format_ is ReportFormat.PRETTY and any(map(is_folder, paths or [Path()])):
+        print_data(f"{_count(files, 'file')}: {f'{invalid} invalid' if invalid else 'all valid'}")
     code = exit_code_of(problems)
     if code:
         sys.exit(code)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 import nika_core as nika
+from nika_core import codes
 from nika_core.cli.console import mask_with, plain, print_data, print_json
 from nika_core.cli.options import LAST, Format, FormatOption
 from nika_core.errors import UsageError
@@ -18,16 +19,19 @@ _BEFORE: Final = 15  # of them that are the same in both
 
 def why_command(
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="[RUN] TASK",
             help="A run's id, a unique beginning of it, or `last`; a task's id. One alone is a task of the last run.",
             show_default=False,
         ),
-    ],
+    ] = None,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Say why a task ran, was reused or was skipped, and what differs from the run before."""
+    if not words:
+        tasks = ", ".join(task.id for task in nika.runs.get(LAST, large_outputs=False).tasks)
+        raise UsageError("which task?", code=codes.USAGE, hint=f"nika why TASK; the last run has: {plain(tasks)}")
     if len(words) > 2:
         raise UsageError(f"RUN and TASK are expected, found {len(words)} words", hint="nika why last fetch")
     mask_with(nika.Workspace.open().masker)

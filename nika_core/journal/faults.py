@@ -47,6 +47,15 @@ def unknown_run(run: str, matches: list[str] | None = None) -> JournalError:
     )
 
 
+def no_runs(folder: Path) -> JournalError:
+    """Nothing has been recorded here."""
+    return JournalError(
+        codes.UNKNOWN_RUN,
+        f"There are no runs yet in {folder}.",
+        hint="Start one: nika run. For the runs of another project, name its folder: -C DIR.",
+    )
+
+
 def live_run(run: str, owner: str) -> JournalError:
     """Another process works on it."""
     return JournalError(

@@ -187,7 +187,9 @@ class Journal:
     def find(self, run: str) -> str:
         """Return the full id of the run whose id begins with `run`; `last` is the newest one."""
         ids = [str(row[0]) for row in self._rows("SELECT id FROM runs ORDER BY number")]
-        if run == _LAST and ids:
+        if not ids:
+            raise faults.no_runs(self.path.parent.parent)
+        if run == _LAST:
             return ids[-1]
         matches = sorted(each for each in ids if run and each.startswith(run))
         if run in matches:

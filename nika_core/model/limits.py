@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import Final
 
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 
 class Unit(StrEnum):
@@ -29,25 +30,55 @@ class LimitKind(StrEnum):
     ID_LENGTH = "id.length"
     OUTPUT_BYTES = "output.bytes"
     ERROR_BYTES = "error.bytes"
-    TEMPLATE_DEPTH = "template.depth"  # steps of a template's path
-    JSON_DEPTH = "json.depth"  # nesting of a JSON value: inputs, outputs, tool arguments
-    RECURSION = "recursion"  # nesting of a document or of a condition
+    TEMPLATE_DEPTH = "template.depth"
+    JSON_DEPTH = "json.depth"
+    RECURSION = "recursion"
     VALIDATE_SECONDS = "validate.seconds"
-    ATTEMPTS = "attempts"  # of one task, in all
+    ATTEMPTS = "attempts"
     RETRY_DELAY = "retry.delay"
     CONCURRENT = "concurrent"
-    ITEMS = "items"  # of one list
-    ROUNDS = "rounds"  # of one loop
-    NODES = "nodes"  # items, rounds and inner tasks of a run
-    NESTING = "nesting"  # of workflows inside each other
+    ITEMS = "items"
+    ROUNDS = "rounds"
+    NODES = "nodes"
+    NESTING = "nesting"
     TASK_TOKENS = "task.tokens"
     RUN_TOKENS = "run.tokens"
     RUN_COST = "run.cost"
-    BREAKER_FAILURES = "breaker.failures"  # of a provider in a row, after which it is left alone
-    BREAKER_SECONDS = "breaker.seconds"  # for which it is left alone
-    CLEANUP_SECONDS = "cleanup.seconds"  # for all cleanup of a run that is stopped
-    BATCH_SECONDS = "batch.seconds"  # for which a run waits for a batch before it pauses
-    BREAKER_SUCCESSES = "breaker.successes"  # in a row, after which it is trusted again
+    BREAKER_FAILURES = "breaker.failures"
+    BREAKER_SECONDS = "breaker.seconds"
+    CLEANUP_SECONDS = "cleanup.seconds"
+    BATCH_SECONDS = "batch.seconds"
+    BREAKER_SUCCESSES = "breaker.successes"
+
+
+_PURPOSES: Final[Mapping[str, str]] = {
+    LimitKind.YAML_BYTES: "size of a workflow file",
+    LimitKind.FILES: "workflow files that one `nika validate` checks",
+    LimitKind.TASKS: "tasks of a workflow",
+    LimitKind.FLOWS: "flows of a workflow",
+    LimitKind.ID_LENGTH: "characters of an id",
+    LimitKind.OUTPUT_BYTES: "size of a task's output",
+    LimitKind.ERROR_BYTES: "size of an error message",
+    LimitKind.TEMPLATE_DEPTH: "steps of a template's path",
+    LimitKind.JSON_DEPTH: "nesting of a JSON value: inputs, outputs, tool arguments",
+    LimitKind.RECURSION: "nesting of a document or of a condition",
+    LimitKind.VALIDATE_SECONDS: "time to check a workflow",
+    LimitKind.ATTEMPTS: "attempts of a task, in all",
+    LimitKind.RETRY_DELAY: "first delay before a retry",
+    LimitKind.CONCURRENT: "tasks that run at the same time",
+    LimitKind.ITEMS: "items of a list",
+    LimitKind.ROUNDS: "rounds of a loop",
+    LimitKind.NODES: "items, rounds and inner tasks of a run",
+    LimitKind.NESTING: "workflows inside each other",
+    LimitKind.TASK_TOKENS: "tokens of a task",
+    LimitKind.RUN_TOKENS: "tokens of a run",
+    LimitKind.RUN_COST: "cost of a run",
+    LimitKind.BREAKER_FAILURES: "failures in a row before a provider is no longer called",
+    LimitKind.BREAKER_SECONDS: "time before such a provider is tried again",
+    LimitKind.CLEANUP_SECONDS: "time for all cleanup of a run that is stopped",
+    LimitKind.BATCH_SECONDS: "wait for a batch before the run pauses",
+    LimitKind.BREAKER_SUCCESSES: "successes in a row before such a provider is trusted again",
+}
 
 
 def timeout_of(keyword: str) -> str:
@@ -71,6 +102,7 @@ class Limit:
         name: what a user changes it by, e.g. `NIKA_MAX_TASKS`.
         origin: where the value comes from: `default`, `environment` or a word of the policy's own.
         policy: the policy's name; set by the kernel.
+        purpose: what the limit is for, in a few words, as `nika limits` shows it; a measure of the kernel's needs none.
     """
 
     measure: str
@@ -79,6 +111,15 @@ class Limit:
     name: str
     origin: str = "default"  # default | environment | whatever the policy calls its source
     policy: str = ""  # set by the kernel
+    purpose: str = field(default="", compare=False)  # not sent to other machines
+
+    def told_purpose(self) -> str:
+        """Return what the limit is for: what its policy says, or else what the kernel knows of the measure."""
+        if self.purpose or self.measure in _PURPOSES:
+            return self.purpose or _PURPOSES[self.measure]
+        kind, _, keyword = self.measure.partition(".")
+        known = {"timeout": "time of one attempt", "output": "size of the output"}.get(kind)
+        return f"{known} of a task with `{keyword}`" if known and keyword else ""
 
 
 class Limits:

@@ -34,6 +34,7 @@ class Provider:
     Attributes:
         name: what `provider:` says; also the name of the entry point.
         summary: one sentence.
+        stands_in: it plays models and asks none: a run that names a model without naming a provider is warned.
         models: `fnmatch` patterns of the model names that it claims when no provider is named.
         secrets: environment variables that must be set; their values are masked everywhere.
         optional_secrets: environment variables that may be set; masked too.
@@ -52,6 +53,7 @@ class Provider:
 
     name: str
     summary: str
+    stands_in: bool = False
     models: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     optional_secrets: tuple[str, ...] = ()

@@ -15,10 +15,13 @@ from pathlib import Path
 import pytest
 
 TMUX = shutil.which("tmux")
-pytestmark = pytest.mark.skipif(
-    TMUX is None and "NIKA_TEST_MACHINE" not in os.environ,
-    reason="needs tmux (`apt-get install tmux`; as root on Debian .ci/run does)",
-)
+pytestmark = [
+    pytest.mark.beside,
+    pytest.mark.skipif(
+        TMUX is None and "NIKA_TEST_MACHINE" not in os.environ,
+        reason="needs tmux (`apt-get install tmux`; as root on Debian .ci/run does)",
+    ),
+]
 LONGEST = 120.0  # seconds for which a screen is waited for
 NIKA = Path(sys.executable).with_name("nika")
 LIMITS = {f"NIKA_MAX_{name}": "1000000000" for name in ("ITEMS", "NODES", "TOKENS_TOTAL")}

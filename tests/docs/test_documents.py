@@ -18,7 +18,13 @@ from nika_core.testing import validate_workflow
 from ..environments import ROOT
 from .pages import Block, blocks
 
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", *sorted((ROOT / "plugins").glob("*/README.md"))]
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / page for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+    *sorted((ROOT / "examples").glob("**/README.md")),
+    *sorted((ROOT / "skills").glob("*/SKILL.md")),
+]
 FOLLOWED = {
     "tutorial.md",
     "commands.md",
@@ -157,5 +163,23 @@ def test_the_books_table_of_contents_has_every_page() -> None:
 
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     contents = set(listed(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
-    assert contents <= pages
-    assert {page for page in pages if page.startswith(("plugins/", "reference/"))} <= contents
+    assert pages <= contents
+    assert all((ROOT / page).is_file() for page in contents - pages)
+
+
+def test_every_room_that_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = {room for room in re.findall(r"`([a-z_.]+/[\w./-]*)`", text) if not re.search("NAME|^site/", room)}
+
+    assert {room for room in rooms if not (ROOT / room).exists()} == set()
+    assert len(rooms) > 20
+
+
+@pytest.mark.parametrize("form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=name)
+def test_every_issue_form_asks_for_something_under_a_label(form: Path) -> None:
+    asked = yaml.safe_load(form.read_text())
+
+    assert asked["name"]
+    assert asked["description"]
+    assert all(part["attributes"]["label"] for part in asked["body"])
+    assert len({part["id"] for part in asked["body"]}) == len(asked["body"])

@@ -59,7 +59,9 @@ def test_twins_are_a_conflict_for_who_uses_the_word_until_the_project_names_one(
     place.environ["NIKA_TRUST"] = "1"
     assert place.nika("run", "uses.nika.yaml", "--no-journal").out == "bolt\n"
     assert place.imported == ["bolt_bad"]
-    assert place.nika("plugins", "check").code == 0
+    checked = place.nika("plugins", "check")
+    assert checked.code == 0, checked.err
+    assert checked.out.endswith("1 shadowed: no problems\n")
 
 
 def test_nobody_takes_a_built_in_word_in_silence(place: Place) -> None:

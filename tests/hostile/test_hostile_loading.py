@@ -172,6 +172,7 @@ def test_check_tells_what_a_plugin_does_when_it_is_loaded(place: Place, text: st
     pretty = place.nika("plugins", "check")
     assert re.search(says, pretty.out + pretty.err)
     assert "hello" not in pretty.out
+    assert re.search(r": (1 problem|no problems)$", pretty.out.rstrip())
 
 
 def test_check_tells_which_files_were_changed_since_they_were_installed(place: Place) -> None:

@@ -18,7 +18,7 @@ NIKA = str(Path(sys.executable).with_name("nika"))
 PATIENCE = 120.0  # seconds of real time until a test gives up
 TMUX = shutil.which("tmux")
 
-pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
+pytestmark = [pytest.mark.beside, pytest.mark.skipif(TMUX is None, reason="tmux is not installed")]
 
 
 class Terminal:

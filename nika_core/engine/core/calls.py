@@ -28,11 +28,17 @@ def call_json(call: TaskCall) -> JsonObject:
     values["agent"] = {**asdict(call.agent), "mode": call.agent.mode.value}
     values["env"] = dict(call.env)
     values["sections"] = dict(call.sections)
-    values["limits"] = [{**asdict(limit), "unit": limit.unit.value} for limit in call.limits]
+    values["limits"] = [_limit_json(limit) for limit in call.limits]
     values["signals"] = dict(call.signals)
     values["deadlines"] = dict(call.deadlines)
     values["budgets"] = [budget._asdict() for budget in call.budgets]
     values["late"] = [leaf.as_json() for leaf in call.late]
+    return values
+
+
+def _limit_json(limit: Limit) -> JsonObject:
+    values = {**asdict(limit), "unit": limit.unit.value}
+    del values["purpose"]  # for people: an attempt has no use for it
     return values
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nika_core.testing import BackendConformance
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 
 
 class TestConformance(BackendConformance):

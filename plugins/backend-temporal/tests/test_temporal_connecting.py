@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 KEY = {"TEMPORAL_API_KEY": "abc-key-of-a-test"}
 

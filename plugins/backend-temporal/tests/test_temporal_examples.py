@@ -17,7 +17,7 @@ import pytest
 import nika_core as nika
 from nika_core.testing.backend_checks import BackendRuns, without_times
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
 STARTED = sorted(path.parent.name for path in EXAMPLES.glob("*/run.py"))  # they need a server or a repository

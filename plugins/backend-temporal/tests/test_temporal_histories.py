@@ -30,7 +30,7 @@ from nika_core.plugin import SetTimer, WorkerOptions
 from nika_core.testing.backend_checks import BackendRuns
 
 RECORDED = sorted(Path(__file__).with_name("histories").glob("*.json"))  # record_histories.py makes them
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 
 
 @asynccontextmanager

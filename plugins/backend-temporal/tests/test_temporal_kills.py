@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 NIKA = str(Path(sys.executable).with_name("nika"))
 LAYERS, WIDTH = 12, 3
 

@@ -11,7 +11,7 @@ import pytest
 import nika_core as nika
 from nika_core.testing.backend_checks import BackendRuns, without_times
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 DEEP = '{"a": {"b": {"c": {"d": 1}}}}'
 LIST = "tasks:\n  - {id: list, shell: 'echo [1, 2, 3]', output: {format: json}}\n"
 MODEL = f"""

@@ -17,7 +17,7 @@ import pytest
 import nika_core as nika
 from nika_core.testing.backend_checks import BackendRuns
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 # What a call to gpt-4o really takes, in tokens and US dollars; the list of prices is part of the test environment.
 TOKENS_IN, TOKENS_OUT = 9, 50
 COST = Decimal(TOKENS_IN) * Decimal("2.5e-6") + Decimal(TOKENS_OUT) * Decimal("1e-5")

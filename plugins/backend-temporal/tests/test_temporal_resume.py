@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 
 
 def done_in(log: Path) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from nika_core.testing import backend_checks
 from nika_core.testing.backend_checks import BackendRuns
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 NIKA = str(Path(sys.executable).with_name("nika"))
 
 

@@ -19,6 +19,7 @@ class GraphFormat(StrEnum):
     DOT = "dot"
     SVG = "svg"
     TEXT = "text"
+    JSON = "json"
 
 
 def graph(

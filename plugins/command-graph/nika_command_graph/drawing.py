@@ -1,4 +1,4 @@
-"""A workflow's graph as a drawing: Mermaid and DOT for other tools, SVG for a browser, text for a terminal.
+"""A workflow's graph: Mermaid and DOT for other tools, SVG for a browser, text for people, JSON for programs.
 
 Ids, conditions and names are text from a file: each format escapes them by its own rules, so that none can add
 anything to the drawing but its own letters.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from nika_command_graph.dot import draw_dot
+from nika_command_graph.json_form import draw_json
 from nika_command_graph.mermaid import draw_mermaid
 from nika_command_graph.picture import Picture, picture_of
 from nika_command_graph.svg import draw_svg
@@ -24,6 +25,7 @@ _DRAW: Final[dict[str, Callable[[Picture], str]]] = {
     "dot": draw_dot,
     "svg": draw_svg,
     "text": draw_text,
+    "json": draw_json,
 }
 FORMATS: Final = tuple(_DRAW)
 _NOTHING: Final[Mapping[str, Sequence[str]]] = {}

@@ -113,7 +113,17 @@ def test_a_line_that_only_waits_is_dotted():
 def test_an_unknown_format_is_refused_with_those_there_are():
     with pytest.raises(UsageError, match="no format 'png'") as caught:
         draw(*SMALL, "png")
-    assert caught.value.hint == "formats: mermaid, dot, svg, text"
+    assert caught.value.hint == "formats: mermaid, dot, svg, text, json"
+
+
+def test_json_has_the_tasks_and_the_flows_between_them():
+    found = json.loads(draw(*SMALL, "json"))
+    assert found["workflow"] == "demo"
+    assert found["tasks"][0] == {"id": "fetch", "keyword": "llm"}
+    assert found["flows"][:2] == [
+        {"source": "fetch", "target": "titles", "condition": "{{fetch}} != ''"},
+        {"source": "fetch", "target": "report"},
+    ]
 
 
 def test_any_graph_is_drawn_cycles_and_emptiness_included():
@@ -227,7 +237,11 @@ def test_the_rails_can_be_read_back(edges: list[tuple[int, int]]):
 def test_the_condition_of_a_task_stands_with_it(format_: str):
     nodes = (Task("a", "llm", {}), Task("b", "llm", {}, when=compile_condition("{{a}} == 'x'")))
     drawn = draw(Workflow("demo", Path("w.nika.yaml"), nodes), build_graph(nodes, (), lambda p: p.path[:1]), format_)
-    shown = {"mermaid": "llm if #123;#123;a#125;#125; == 'x'", "text": "llm  after a; if {{a}} == 'x'"}
+    shown = {
+        "mermaid": "llm if #123;#123;a#125;#125; == 'x'",
+        "text": "llm  after a; if {{a}} == 'x'",
+        "json": '"when": "{{a}} ==',
+    }
     assert shown.get(format_, "llm if {{a}} == 'x'") in drawn
 
 

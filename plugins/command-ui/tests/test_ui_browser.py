@@ -24,7 +24,10 @@ CHROMIUM = shutil.which("chromium")
 REQUIRED = bool(os.environ.get("NIKA_TEST_MACHINE"))  # `.ci/run` sets it if it installs the browser
 PATIENCE = 60_000  # milliseconds
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(1)</script>"
-pytestmark = pytest.mark.skipif(not CHROMIUM and not REQUIRED, reason="there is no Chromium on this machine")
+pytestmark = [
+    pytest.mark.beside,
+    pytest.mark.skipif(not CHROMIUM and not REQUIRED, reason="there is no Chromium on this machine"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ def watch(
     folder = given.workspace.project_folder
     followed = None if run is None else nika.runs.follow(run, folder=folder)
     if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
+        nika.runs.find("last", folder=folder)  # without any runs, that is what to say
         raise nika.UsageError("`nika runs watch` needs a terminal", hint="nika runs show RUN, or nika runs list")
     from nika_command_watch.app import WatchApp  # Textual: only now, and for no other command
 

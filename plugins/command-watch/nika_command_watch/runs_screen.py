@@ -72,7 +72,11 @@ class RunsScreen(BaseScreen):
         self._runs = runs
         states = [run.status for run in runs]
         self.line("head", f"{len(runs)} runs, {states.count('running')} running, {states.count('paused')} paused")
-        self.line("keys", self.drawing.text(error) or (_KEYS if runs else "no run is recorded here  q quits"))
+        self.line(
+            "keys",
+            self.drawing.text(error)
+            or (_KEYS if runs else "there are no runs yet: start one with `nika run`  q quits"),
+        )
         self.rows.show(len(runs), row)
 
     def _row(self, row: int, width: int) -> draw.Cells:

@@ -16,7 +16,7 @@ import pytest
 from .conftest import PATIENCE, Project, recorded
 
 NIKA = str(Path(sys.executable).with_name("nika"))
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+pytestmark = [pytest.mark.beside, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")]
 
 
 class Tmux:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.beside
 NIKA = str(Path(sys.executable).with_name("nika"))
 SERVER = str(Path(__file__).parent / "asking_mcp_server.py")
 PATIENCE = 120.0  # seconds of real time until a test gives up

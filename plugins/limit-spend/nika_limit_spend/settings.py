@@ -20,6 +20,10 @@ ZONE: Final = "NIKA_SPEND_ZONE"
 DATABASE: Final = "NIKA_SPEND_DATABASE"
 TEAM_DAY: Final = "spend.team.day"
 USER_DAY: Final = "spend.user.day"
+PURPOSES: Final[Mapping[str, str]] = {
+    TEAM_DAY: "cost of a team's runs in a day",
+    USER_DAY: "cost of a user's runs in a day",
+}
 BUDGETS: Final[Mapping[str, str]] = {TEAM_DAY: TEAM_BUDGET, USER_DAY: USER_BUDGET}
 
 _AMOUNT: Final = re.compile(r"\$?([0-9]{1,15}(?:\.[0-9]{1,15})?)\Z")
@@ -28,10 +32,10 @@ _NANO: Final = Decimal(10**9)
 
 def budget(measure: str, environ: Mapping[str, str]) -> Limit:
     """Return a budget in US dollars; infinite without its variable, or if it is `none`. Raise UsageError."""
-    name = BUDGETS[measure]
+    name, purpose = BUDGETS[measure], PURPOSES[measure]
     text = environ.get(name)
     if text is None or text.strip() == "none":
-        return Limit(measure, math.inf, Unit.USD, name, "default" if text is None else "environment")
+        return Limit(measure, math.inf, Unit.USD, name, "default" if text is None else "environment", purpose=purpose)
     match = _AMOUNT.match(text.strip())
     if match is None:
         shown = text if len(text) <= 60 else f"{text[:57]}..."
@@ -40,7 +44,7 @@ def budget(measure: str, environ: Mapping[str, str]) -> Limit:
             code=codes.BAD_LIMIT,
             hint=f"Set {name} to an amount, or unset it to have no budget.",
         )
-    return Limit(measure, float(match[1]), Unit.USD, name, "environment")
+    return Limit(measure, float(match[1]), Unit.USD, name, "environment", purpose=purpose)
 
 
 def nano(usd: Decimal | float) -> int:

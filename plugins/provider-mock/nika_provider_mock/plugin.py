@@ -18,6 +18,7 @@ def nika_providers() -> Iterable[Provider]:
             name="mock",
             summary="Answers at once, offline and for free: repeats what it was asked, or plays a script.",
             models=("mock", "mock-*"),
+            stands_in=True,
             client="nika_provider_mock.client:Client",
         ),
     )

@@ -35,7 +35,7 @@ class {{cookiecutter.__class}}Policy(Policy):
         """Return the limits; the smallest of all policies applies. Raises UsageError for a malformed variable."""
         return [
             _limit(LimitKind.RUN_COST, COST, DEFAULT_COST, environ),
-            _limit(TOTAL_MEASURE, TOTAL, math.inf, environ),
+            _limit(TOTAL_MEASURE, TOTAL, math.inf, environ, "cost of all runs of one process"),
         ]
 
     def admit(self, request: Admission) -> Refusal | None:
@@ -71,10 +71,10 @@ class {{cookiecutter.__class}}Policy(Policy):
             self._costs[spending.call] = spending.cost_usd
 
 
-def _limit(measure: str, name: str, default: float, environ: Mapping[str, str]) -> Limit:
+def _limit(measure: str, name: str, default: float, environ: Mapping[str, str], purpose: str = "") -> Limit:
     text = environ.get(name)
     origin = "default" if text is None else "environment"
-    return Limit(measure, default if text is None else _dollars(name, text), Unit.USD, name, origin)
+    return Limit(measure, default if text is None else _dollars(name, text), Unit.USD, name, origin, purpose=purpose)
 
 
 def _dollars(name: str, text: str) -> float:
