@@ -39,9 +39,11 @@ def test_the_condition_of_the_first_workflow_can_be_false(
 def test_editors_find_the_schema(nika: Nika, folder: Path) -> None:
     nika("init")
     settings = json.loads((folder / ".vscode/settings.json").read_text())
-    (schema,) = settings["yaml.schemas"]
-    assert "$schema" in json.loads((folder / schema).read_text())
-    assert settings["yaml.schemas"][schema] == ["*.nika.yaml", "*.nika.yml"]
+    files = {
+        tuple(files): json.loads((folder / schema).read_text()) for schema, files in settings["yaml.schemas"].items()
+    }
+    assert "tasks" in files["*.nika.yaml", "*.nika.yml"]["properties"]
+    assert "main" in files["nika.yaml",]["properties"]
 
 
 def test_nothing_is_overwritten_and_what_was_kept_is_said(nika: Nika, folder: Path) -> None:
