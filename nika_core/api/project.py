@@ -115,20 +115,21 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
     return explanation
 
 
-def init(folder: str | Path, schema: JsonObject | None = None) -> tuple[Made, ...]:
+def init(folder: str | Path, schema: JsonObject | None = None, template: str = "hello") -> tuple[Made, ...]:
     """Make a project that runs at once, without keys, and trust its project file. Nothing is overwritten.
 
     Args:
         folder: where; made if it is not there.
         schema: what `schema()` returns, for editors.
+        template: `hello`, `review`, `triage`, `report` or `agent`.
 
     Raises:
-        UsageError: the folder cannot be made or written to.
+        UsageError: there is no such template, or the folder cannot be made or written to.
     """
     from nika_core.api.trusting import trust
     from nika_core.scaffold import make_project
 
-    files = tuple(make_project(Path(folder), schema))
+    files = tuple(make_project(Path(folder), schema, template))
     if any(file.path.name == FILE_NAME and not file.kept for file in files):
         with suppress(NikaError):  # no home to record it in, or plugins that cannot be used: neither harms the project
             trust(folder=folder)

@@ -34,6 +34,7 @@ from nika_core.cli.options import (
     RunFormatOption,
     SharedOption,
     VerboseOption,
+    completing,
     seconds_of,
 )
 from nika_core.cli.progress import duration_text
@@ -198,7 +199,12 @@ def show(
     ] = False,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="TASK", help="With --transcript: of this task and what is inside it."),
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="With --transcript: of this task and what is inside it.",
+            autocompletion=completing("tasks of a run"),
+        ),
     ] = None,
     on: OnOption = None,
     shared: SharedOption = None,
@@ -360,7 +366,10 @@ def _remote(url: str, shared: Path | None = None) -> RemoteRuns:
 @app.command()
 def rm(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or unique beginnings of them.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Ids, or unique beginnings of them.", autocompletion=completing("runs")
+        ),
     ] = None,
     older_than: OlderThanOption = None,
     format_: FormatOption = Format.PRETTY,
