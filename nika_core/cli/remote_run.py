@@ -167,7 +167,7 @@ class RemoteRun:
                 print_warning(update.held_up)
             asked = nika.backends.questions_in(self._run_id, workflow, update.waiting)
             self._open = {each.task: each for each in asked}
-            for data in update.events:
+            for data in (*update.events, *({"seq": 0, **each} for each in update.live)):
                 event = nika.backends.event(self._run_id, data)
                 for observer in self._observers:
                     observer(event)

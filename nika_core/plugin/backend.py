@@ -176,6 +176,7 @@ class TaskRunner(Protocol):
         keep: Callable[[Json], None] | None = None,
         settle: Callable[[], Awaitable[None]] | None = None,
         max_bytes: int | None = None,
+        show: Callable[[JsonObject], None] | None = None,
     ) -> WorkEnd:
         """Make one attempt. Raise nothing, whatever the task does.
 
@@ -190,6 +191,8 @@ class TaskRunner(Protocol):
             settle: awaited before something is done that must not be done twice, such as sending a batch; returns when
                 the state that was kept last is durable. None: nobody can say; it may be done twice if the worker dies.
             max_bytes: what the report may have as JSON; a task whose output makes it larger fails. None: anything.
+            show: called with what the task shows as it comes, without secrets. What a backend passes on of it
+                (`RunUpdate.live`) is best effort. None: nothing is passed on.
         """
         ...
 
@@ -280,6 +283,8 @@ class RunUpdate:
         idle: nothing runs: it goes on when something that it waits for comes.
         result: how it ended; None: it has not.
         held_up: why nothing happens, if the backend knows; "": it does not.
+        live: text and progress of tasks as they come, to be shown after the events; best effort, and in no history.
+            Each is JSON as `TaskRunner.run` shows it.
     """
 
     events: tuple[JsonObject, ...] = ()
@@ -287,6 +292,7 @@ class RunUpdate:
     idle: bool = False
     result: JsonObject | None = None
     held_up: str = ""
+    live: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from nika_core import codes
 from nika_core.app.backend.allowed_budget import Allowance, AllowedBudget
 from nika_core.app.backend.attempt_state import AttemptState, KeptCalls
 from nika_core.app.backend.driver_context import TOLD_TO_STOP, batchable_in, run_request
+from nika_core.app.backend.live_events import LiveEvents, ShowLive
 from nika_core.app.backend.opening import require_same_plugin, run_folder
 from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
@@ -23,7 +24,6 @@ from nika_core.engine.core.decisions_json import decision_of
 from nika_core.engine.core.messages import AwaitExternal, CoreEvent, Outcome, TaskCall, TaskEnded, TaskWaits
 from nika_core.engine.core.values_json import wait_of
 from nika_core.engine.local.agentic import decide
-from nika_core.engine.local.observers import Observers
 from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.services import TaskServices
@@ -79,7 +79,8 @@ class RunRunner:
         request = replace(run_request(prepared, definition), environ=prepared.workspace.environ)
         # A project in the shared folder is used where it lies: its commands see all files that are beside it.
         self._root = Path(definition["place"] or prepared.workspace.project_folder)
-        self._context = RunContext(request, services, Observers((), None), self._reported)
+        self._live = LiveEvents()
+        self._context = RunContext(request, services, self._live, self._reported)
         self._services: TaskServices = self._context.task_services
 
     # ---- what a backend calls
@@ -93,6 +94,7 @@ class RunRunner:
         keep: Callable[[Json], None] | None = None,
         settle: Callable[[], Awaitable[None]] | None = None,
         max_bytes: int | None = None,
+        show: ShowLive | None = None,
     ) -> backend.WorkEnd:
         """Make one attempt."""
         if "notice" in work:
@@ -108,6 +110,8 @@ class RunRunner:
         now.begin()
         kept = self._kept[node] = KeptCalls(now, allowance, keep, self._prepared.masker.json, settle)
         kept.keep()
+        if show is not None:
+            self._live.shown_to[node] = show
         try:
             if "decision" in work:
                 return await self._decide(work["decision"], now, events, allowance)
@@ -120,6 +124,7 @@ class RunRunner:
         finally:
             self._events.pop(node, None)
             self._kept.pop(node, None)
+            self._live.shown_to.pop(node, None)
             self._budget.allowances.pop(key, None)
 
     async def close(self) -> None:

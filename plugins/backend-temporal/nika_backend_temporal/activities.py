@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from nika_backend_temporal import names
 from nika_backend_temporal.histories import definition_in
 from nika_backend_temporal.large_payloads import MOST, size_of
+from nika_backend_temporal.live_text import LiveText
 from nika_backend_temporal.other_loop import OtherLoop
 from nika_core.plugin import BackendKernel, Json, NikaError, TaskRunner, WorkEnd
 
@@ -58,6 +59,7 @@ class Works:
         if info.task_queue == self._own_queue:
             self._at_home.add(run)
         kept: list[Json] = [state]
+        live = LiveText(info.attempt + before["attempts"])
         here, context = asyncio.get_running_loop(), contextvars.copy_context()
 
         async def settle() -> None:
@@ -66,7 +68,7 @@ class Works:
 
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sent(), here))
 
-        stop = asyncio.create_task(self._beat(kept))
+        stop = asyncio.create_task(self._beat(kept, live))
         self._busy[run] = self._busy.get(run, 0) + 1
         try:
             try:
@@ -81,6 +83,7 @@ class Works:
                     keep=lambda new: kept.__setitem__(0, new),
                     settle=settle,
                     max_bytes=None if self._shared else MOST,
+                    show=live.take,
                 )
             )
         finally:
@@ -94,10 +97,10 @@ class Works:
             raise ApplicationError(end.message, next_retry_delay=timedelta(seconds=max(end.retry, 0.001)))
         return dict(end.report)
 
-    async def _beat(self, kept: list[Json]) -> None:
+    async def _beat(self, kept: list[Json], live: LiveText) -> None:
         while True:  # most tasks of a long list have ended before the first one, which the server need not hear then
             await asyncio.sleep(_BEAT)
-            activity.heartbeat(self._small(kept[0]))
+            activity.heartbeat(self._small(kept[0]), live.details())
 
     async def _sent(self, token: bytes, kept: list[Json]) -> None:
         """Return when the server has the state. Raise RuntimeError if it has given the work to another worker."""

@@ -23,6 +23,7 @@ from nika_backend_temporal.address import Address
 from nika_backend_temporal.connecting import connect, errors_of, let_go
 from nika_backend_temporal.histories import definition_in, earlier_histories
 from nika_backend_temporal.large_payloads import MOST, LargePayloads, size_of
+from nika_backend_temporal.live_text import WatchedTexts
 from nika_core.plugin import (
     BackendRun,
     BackendSetup,
@@ -149,7 +150,7 @@ class TemporalBackend:
     async def _updates(
         self, handle: WorkflowHandle[Any, Any], run_id: str, since: int, over: asyncio.Future[Any]
     ) -> AsyncIterator[RunUpdate]:
-        told, pause = "", _LOOK
+        told, pause, watched = "", _LOOK, WatchedTexts()
         if since == 0:
             async for events in self._events_of_earlier_histories(handle, run_id):
                 since = events[-1]["seq"]
@@ -171,7 +172,12 @@ class TemporalBackend:
             news = held_up if held_up != told else ""
             told = held_up
             yield RunUpdate(
-                events=events, waiting=tuple(view["waiting"]), idle=view["idle"], result=result, held_up=news
+                events=events,
+                waiting=tuple(view["waiting"]),
+                idle=view["idle"],
+                result=result,
+                held_up=news,
+                live=watched.news(await self._live(description)),
             )
             if ended:
                 return
@@ -196,6 +202,13 @@ class TemporalBackend:
                     if view["events"]:
                         since = view["events"][-1]["seq"]
                         yield tuple(view["events"])
+
+    async def _live(self, description: Any) -> list[JsonObject]:
+        """Return what the last heartbeats of running tasks carry of their texts."""
+        client = await self._connected()
+        pending = description.raw_description.pending_activities
+        payloads = [payload for each in pending for payload in each.heartbeat_details.payloads[1:2]]
+        return [each for each in await client.data_converter.decode(payloads) if each is not None]
 
     async def signal(self, run_id: str, signal: JsonObject) -> None:
         """Hand a signal to a run."""

@@ -22,7 +22,7 @@ from nika_core.plugin import BackendKernel, WorkerOptions
 
 _STICKY: Final = timedelta(seconds=2)  # a killed worker that held a run costs no more
 _AT_HOME: Final = 1000  # tasks at once that stay here: one that had to wait would look as if this worker had died
-_SEEN: Final = 10.0  # seconds that the server has to know of a new worker
+_SEEN: Final = 30.0  # seconds that the server has to know of a new worker
 _DRAIN: Final = timedelta(minutes=10)  # that tasks have to end when the worker is told to stop
 
 

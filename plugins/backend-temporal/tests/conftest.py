@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -13,9 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,6 +26,7 @@ from nika_core.cli import main
 
 ROOT = Path(__file__).parents[3]
 START = 60.0  # seconds that a process has to be there
+NAMESPACES = 24  # that tests may have for themselves on the server that all share
 LIFTED = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
 
 
@@ -49,42 +53,112 @@ def until_fixture() -> Callable[..., None]:
 class Process:
     """A process in a group of its own. `log` has what it prints."""
 
-    def __init__(self, arguments: list[str], log: Path, environ: dict[str, str] | None = None) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes] | ForkedProcess, log: Path) -> None:
         self.log = log
-        self._file = log.open("wb")
-        self.popen = subprocess.Popen(
-            arguments,
-            stdout=self._file,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environ or {})},
-            start_new_session=True,
-        )
+        self.popen = popen
+
+    @classmethod
+    def of(cls, arguments: list[str], log: Path, environ: dict[str, str] | None = None) -> Process:
+        """Start a program."""
+        with log.open("wb") as file:
+            return cls(
+                subprocess.Popen(
+                    arguments,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    env={**os.environ, **(environ or {})},
+                    start_new_session=True,
+                ),
+                log,
+            )
 
     def said(self, text: str) -> bool:
         """Return whether it has printed this."""
         assert self.popen.poll() is None, self.log.read_text(errors="replace")
-        return text in self.log.read_text(errors="replace")
+        return self.log.exists() and text in self.log.read_text(errors="replace")
 
     def kill(self) -> None:
         """End it with `kill -9`: it alone, not what it has started."""
         self.popen.kill()
         self.popen.wait()
-        self._file.close()
 
     def terminate(self, seconds: float = 30.0) -> int:
         """Tell it to end, and return its exit code."""
         self.popen.send_signal(signal.SIGTERM)
-        code = self.popen.wait(seconds)
-        self._file.close()
-        return code
+        return self.popen.wait(seconds)
+
+
+# What the child of a process that has imported everything does to become `nika ARGUMENTS`.
+FORKED = """
+import os, sys
+from nika_core.cli import command_line
+os.setsid()
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 1)
+os.dup2(1, 2)
+os.environ.update(environ)
+sys.argv = ["nika", *arguments]
+command_line()
+"""
+
+
+class Forks:
+    """Starts processes of `nika` as forks of one that has imported what a worker needs: each saves a second."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        entry_points = [each for found in importlib.metadata.distributions() for each in found.entry_points]
+        plugins = {each.module for each in entry_points if each.group.startswith("nika.")}
+        mine = ("pytest", "nika_core.cli.program", "nika_core.cli.worker_command", "nika_core.api.backends")
+        needed = (
+            "nika_core.app.backend.kernel",
+            "nika_backend_temporal.backend",
+            "nika_backend_temporal.serving",
+            "openai",
+        )
+        self._context.set_forkserver_preload([*mine, *needed, *sorted(plugins)])
+
+    def start(self, arguments: list[str], log: Path, environ: dict[str, str]) -> ForkedProcess:
+        """Start one in a group of its own; `log` has what it prints."""
+        given = {"arguments": arguments, "log": str(log), "environ": environ}
+        child = self._context.Process(target=exec, args=(FORKED, given))
+        child.start()
+        return ForkedProcess(child)
+
+
+class ForkedProcess:
+    """What `Popen` is for other processes."""
+
+    def __init__(self, child: multiprocessing.process.BaseProcess) -> None:
+        self._child = child
+        self.pid = cast("int", child.pid)
+
+    def poll(self) -> int | None:
+        """Return the exit code; None: it has not ended."""
+        return self._child.exitcode
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Wait until it ends, and return the exit code."""
+        self._child.join(seconds)
+        assert self._child.exitcode is not None, f"it did not end within {seconds} s"
+        return self._child.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it with `kill -9`."""
+        self._child.kill()
 
 
 class Server:
     """A server on a port and a database that stay the same when it is started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, namespaces: int = 0) -> None:
         self._folder = folder
+        self._namespaces = [f"test-{number}" for number in range(namespaces)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -100,12 +174,18 @@ class Server:
         arguments = [program, "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self.port)]
         arguments += ["--db-filename", str(self._folder / "temporal.db"), "--log-level", "error"]
         arguments += [word for value in LIFTED for word in ("--dynamic-config-value", value)]
+        arguments += [word for name in self._namespaces for word in ("--namespace", name)]
         arguments += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-        self._process = Process(arguments, self._folder / f"server-{self._starts}.log")
+        self._process = Process.of(arguments, self._folder / f"server-{self._starts}.log")
         until(self._listens, "the server's start")
         # It listens before it knows its namespace, and a worker in the test's process is faster than that.
-        about = [program, "operator", "namespace", "describe", "default", "--address", f"127.0.0.1:{self.port}"]
+        last = ["default", *self._namespaces][-1]
+        about = [program, "operator", "namespace", "describe", last, "--address", f"127.0.0.1:{self.port}"]
         until(lambda: subprocess.run(about, capture_output=True, check=False).returncode == 0, "the namespace")
+
+    def own_namespace(self) -> Namespace:
+        """Return a namespace that nobody else is given: no worker and no run of another test is there."""
+        return Namespace(f"temporal://127.0.0.1:{self.port}/{self._namespaces.pop()}")
 
     def _listens(self) -> bool:
         assert self._process is not None
@@ -119,12 +199,20 @@ class Server:
         self._process.kill()
 
 
+@dataclass(frozen=True)
+class Namespace:
+    """Where runs and workers are on a server."""
+
+    url: str
+
+
 class Workers:
     """Starts workers; all that are left end with the test."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self._server = server
+    def __init__(self, url: str, folder: Path, forks: Forks) -> None:
+        self._url = url
         self._folder = folder
+        self._forks = forks
         self._started: list[Process] = []
 
     def start(self, *options: str, environ: dict[str, str] | None = None) -> Process:
@@ -134,14 +222,18 @@ class Workers:
 
     def start_several(self, *environs: dict[str, str], options: tuple[str, ...] = ()) -> list[Process]:
         """Start one with each environment, at the same time, and wait until all take work."""
-        nika = str(Path(sys.executable).with_name("nika"))
         begun = []
         for environ in environs:
             log = self._folder / f"worker-{len(self._started) + 1}.log"
-            begun.append(Process([nika, "worker", "--on", self._server.url, *options], log, environ))
+            begun.append(self._begun(["worker", "--on", self._url, *options], log, environ))
             self._started.append(begun[-1])
         until(lambda: all(worker.said("worker on") for worker in begun), "the workers' start")
         return begun
+
+    def _begun(self, arguments: list[str], log: Path, environ: dict[str, str]) -> Process:
+        if environ.keys() & {"PATH", "PYTHONPATH"}:  # it is to find other programs or plugins
+            return Process.of([str(Path(sys.executable).with_name("nika")), *arguments], log, environ)
+        return Process(self._forks.start(arguments, log, environ), log)
 
     def end(self) -> None:
         """Kill all that are left."""
@@ -155,7 +247,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server for all tests that do not kill it."""
     if temporal_program() is None:
         pytest.skip("there is no Temporal server: .ci/test installs one, or NIKA_TEMPORAL_CLI names one")
-    server = Server(tmp_path_factory.mktemp("temporal"))
+    server = Server(tmp_path_factory.mktemp("temporal"), NAMESPACES)
     server.start()
     yield server
     server.kill()
@@ -168,9 +260,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def worker(server: Server, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def forks() -> Forks:
+    """Return what starts processes of `nika`."""
+    return Forks()
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server, shared: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """Return a worker for all tests that do not kill it."""
-    workers = Workers(server, tmp_path_factory.mktemp("workers"))
+    workers = Workers(server.url, tmp_path_factory.mktemp("workers"), forks)
     # The examples' MCP servers need this Python.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     yield workers.start("--shared", str(shared), environ={"PATH": path})
@@ -179,7 +277,7 @@ def worker(server: Server, shared: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
-    """Return a server of this test alone."""
+    """Return a server of this test alone, which may kill it."""
     if temporal_program() is None:
         pytest.skip("there is no Temporal server: .ci/test installs one, or NIKA_TEMPORAL_CLI names one")
     folder = tmp_path / "server"
@@ -191,9 +289,16 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def workers(own_server: Server, tmp_path: Path) -> Iterator[Workers]:
-    """Start workers of this test alone, on its own server."""
-    workers = Workers(own_server, tmp_path)
+def own_namespace(server: Server) -> Namespace:
+    """Return a namespace of this test alone, on the server that all share."""
+    return server.own_namespace()
+
+
+@pytest.fixture
+def workers(request: pytest.FixtureRequest, tmp_path: Path, forks: Forks) -> Iterator[Workers]:
+    """Start workers of this test alone, in its own namespace or on its own server."""
+    own = "own_server" if "own_server" in request.fixturenames else "own_namespace"
+    workers = Workers(request.getfixturevalue(own).url, tmp_path, forks)
     yield workers
     workers.end()
 

@@ -112,7 +112,7 @@ async def test_a_change_of_what_a_run_does_next_is_noticed(folder: Path, monkeyp
 
 
 async def test_a_long_history_is_continued_in_a_new_one(
-    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow, "_HISTORY", 40)
     monkeypatch.setattr(driver_context, "_CARRIED", 3)
@@ -120,10 +120,10 @@ async def test_a_long_history_is_continued_in_a_new_one(
     text = f"tasks:\n  - id: many\n    forEach: {{items: {items}, maxConcurrent: 3}}\n"
     text += "    shell: 'echo item ${each.item}'\n"
 
-    async with worker_here(own_server.url, folder) as backend:
-        run_id, result = await run(backend, BackendRuns(own_server.url, folder), text)
+    async with worker_here(own_namespace.url, folder) as backend:
+        run_id, result = await run(backend, BackendRuns(own_namespace.url, folder), text)
         events = [event async for update in backend.events(run_id) for event in update.events]
-    description = await (await handle_of(own_server.url, run_id)).describe()
+    description = await (await handle_of(own_namespace.url, run_id)).describe()
 
     assert result.task("many").output == [f"item {number}" for number in range(1, 19)]
     assert description.raw_description.workflow_execution_info.first_run_id != description.run_id
@@ -136,7 +136,7 @@ async def test_a_long_history_is_continued_in_a_new_one(
 
 @pytest.mark.parametrize("most", [100, pytest.param(1000, marks=pytest.mark.long)])
 async def test_a_long_list_keeps_to_what_the_server_bears(
-    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, most: int
+    own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     """No more activities are pending than the bound, and a full history is followed by another one.
 
@@ -156,9 +156,9 @@ async def test_a_long_list_keeps_to_what_the_server_bears(
     path.write_text(text)
     prepared = nika.prepare(path, workspace=nika.Workspace.open(path, environ={**os.environ, **limits}), elsewhere=True)
 
-    async with worker_here(own_server.url, folder) as backend:
+    async with worker_here(own_namespace.url, folder) as backend:
         run_id, result = await submitted(backend, prepared)
-    histories = [each async for each in histories_of(own_server.url, run_id)]
+    histories = [each async for each in histories_of(own_namespace.url, run_id)]
     pending = [most_pending(each) for each in histories]
 
     assert result.task("many").output == [f"mock: item {number}" for number in range(count)]
@@ -192,7 +192,7 @@ def most_pending(history: WorkflowHistory) -> int:
 
 
 async def test_a_long_task_holds_nothing_up_when_the_history_is_full(
-    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow, "_HISTORY", 40)
     monkeypatch.setattr(workflow, "_DRAINING", 1.0)
@@ -209,14 +209,14 @@ tasks:
 flows: [{{source: many, target: last}}]
 """
 
-    async with worker_here(own_server.url, folder) as backend:
-        _, result = await run(backend, BackendRuns(own_server.url, folder), text)
+    async with worker_here(own_namespace.url, folder) as backend:
+        _, result = await run(backend, BackendRuns(own_namespace.url, folder), text)
 
     assert result.task("long").output == "it was there"
 
 
 async def test_a_state_that_does_not_travel_stays_until_the_history_ends(
-    own_server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow, "_HISTORY", 20)
     monkeypatch.setattr(workflow, "_LONGEST_HISTORY", 60)
@@ -224,8 +224,8 @@ async def test_a_state_that_does_not_travel_stays_until_the_history_ends(
     text = f"tasks:\n  - id: many\n    forEach: {{items: {json.dumps(list(range(100)))}, maxConcurrent: 3}}\n"
     text += "    shell: 'echo ${each.item}'\n"
 
-    async with worker_here(own_server.url, folder) as backend:
-        _, result = await run(backend, BackendRuns(own_server.url, folder), text)
+    async with worker_here(own_namespace.url, folder) as backend:
+        _, result = await run(backend, BackendRuns(own_namespace.url, folder), text)
 
     assert result.status == "cancelled"
     assert "its history is full" in result.task("many").failure.message

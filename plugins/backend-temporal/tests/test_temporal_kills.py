@@ -48,14 +48,14 @@ def expected() -> dict[str, str]:
 
 @pytest.mark.parametrize(("seed", "kills"), [(1, 2), *(pytest.param(n, 12, marks=pytest.mark.long) for n in (2, 3))])
 def test_a_chain_under_random_kills_has_every_effect_and_every_result(
-    own_server: Any, workers: Any, folder: Path, until: Any, seed: int, kills: int
+    own_namespace: Any, workers: Any, folder: Path, until: Any, seed: int, kills: int
 ) -> None:
     chance = random.Random(seed)
     log = folder / "log"
     (folder / "w.nika.yaml").write_text(chain(log))
     alive = workers.start_several({}, {}, options=("--concurrency", "2"))
     run = subprocess.Popen(
-        [NIKA, "run", "--on", own_server.url, "w.nika.yaml", "--format", "json"],
+        [NIKA, "run", "--on", own_namespace.url, "w.nika.yaml", "--format", "json"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -78,7 +78,7 @@ def models() -> Iterator[Models]:
 
 @pytest.mark.parametrize("count", [120, pytest.param(1000, marks=pytest.mark.long)])
 def test_calls_at_once_over_three_workers_never_overspend(
-    own_server: Any, workers: Any, folder: Path, models: Models, count: int
+    own_namespace: Any, workers: Any, folder: Path, models: Models, count: int
 ) -> None:
     keys = [{"OPENAI_API_KEY": f"worker-{number}", "OPENAI_BASE_URL": models.url} for number in range(3)]
     # Each is given no more at once than a third: so the others have to do their share.
@@ -98,7 +98,7 @@ tasks:
     workspace = nika.Workspace.open(path, environ={**os.environ, **limits})
     prepared = nika.prepare(path, workspace=workspace, elsewhere=True)
 
-    result, _ = BackendRuns(own_server.url, folder).run_prepared(prepared, seconds=300)
+    result, _ = BackendRuns(own_namespace.url, folder).run_prepared(prepared, seconds=300)
 
     task = result.task("many")
     answered, called = task.output.count("yes"), models.calls.total()

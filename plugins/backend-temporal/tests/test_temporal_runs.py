@@ -59,11 +59,11 @@ def lines(log: Path) -> list[str]:
 
 
 def test_a_killed_worker_is_noticed_and_what_had_ended_is_not_done_again(
-    own_server: Any, workers: Any, folder: Path, until: Any
+    own_namespace: Any, workers: Any, folder: Path, until: Any
 ) -> None:
     log = folder / "log"
     first, second = workers.start_several({}, {}, options=("--concurrency", "3"))
-    run = submitted(folder, own_server.url, workflow(folder, GRAPH.replace("LOG", str(log))))
+    run = submitted(folder, own_namespace.url, workflow(folder, GRAPH.replace("LOG", str(log))))
     until(lambda: sum(line.startswith("START") for line in lines(log)) >= 4, "the start of the items")
 
     first.kill()
@@ -102,17 +102,17 @@ def test_client_workers_and_server_are_killed_and_the_run_goes_on(
 
 
 def test_a_question_is_open_over_a_restart_of_the_worker(
-    own_server: Any, workers: Any, nika: Any, folder: Path
+    own_namespace: Any, workers: Any, nika: Any, folder: Path
 ) -> None:
     worker = workers.start()
     name = workflow(folder, backend_checks.ASKING)
-    asked = nika("run", "--on", own_server.url, name, "--format", "json", folder=folder)
+    asked = nika("run", "--on", own_namespace.url, name, "--format", "json", folder=folder)
     run_id = json.loads(asked.stdout)["runId"]
     worker.kill()
     workers.start()
 
-    answered = nika("answer", "--on", own_server.url, run_id, "approve", "yes", folder=folder)
-    ended = nika("runs", "attach", run_id, "--on", own_server.url, "--format", "json", folder=folder)
+    answered = nika("answer", "--on", own_namespace.url, run_id, "approve", "yes", folder=folder)
+    ended = nika("runs", "attach", run_id, "--on", own_namespace.url, "--format", "json", folder=folder)
 
     assert asked.returncode == 4
     assert json.loads(asked.stdout)["questions"][0]["task"] == "approve"
@@ -143,12 +143,12 @@ tasks:
 
 
 def test_a_worker_that_is_told_to_end_lets_its_tasks_end(
-    own_server: Any, workers: Any, folder: Path, until: Any
+    own_namespace: Any, workers: Any, folder: Path, until: Any
 ) -> None:
     log = folder / "log"
     worker = workers.start()
     text = f"tasks:\n  - id: slow\n    shell: 'echo START >> {log}; sleep 2; echo END >> {log}'\n"
-    run = submitted(folder, own_server.url, workflow(folder, text))
+    run = submitted(folder, own_namespace.url, workflow(folder, text))
     until(lambda: "START" in lines(log), "the start of the task")
 
     code = worker.terminate()
@@ -163,12 +163,12 @@ def test_a_worker_that_is_told_to_end_lets_its_tasks_end(
 
 
 def test_a_keyword_that_no_worker_offers_is_told_at_once(
-    own_server: Any, workers: Any, nika: Any, folder: Path
+    own_namespace: Any, workers: Any, nika: Any, folder: Path
 ) -> None:
     workers.start("--keywords", "set,http")
     name = workflow(folder, "tasks:\n  - id: one\n    shell: echo 1\n")
 
-    refused = nika("run", "--on", own_server.url, name, folder=folder)
+    refused = nika("run", "--on", own_namespace.url, name, folder=folder)
 
     assert refused.returncode == 2
     assert "no worker offers `shell`" in refused.stderr
@@ -188,14 +188,14 @@ def test_a_list_of_a_thousand_items(server: Any, worker: Any, folder: Path) -> N
 
 
 def test_a_large_input_needs_a_shared_folder_and_travels_by_it(
-    own_server: Any, workers: Any, nika: Any, folder: Path
+    own_namespace: Any, workers: Any, nika: Any, folder: Path
 ) -> None:
     shared = folder / "shared"
     shared.mkdir()
     (folder / "large.txt").write_text("x" * 3_000_000)
     text = "inputs: {text: {type: string}}\ntasks:\n  - id: size\n    shell: {command: wc -c, stdin: '${input.text}'}\n"
     name = workflow(folder, text)
-    run = ("run", "--on", own_server.url, name, "-i", "text=@large.txt", "--format", "json")
+    run = ("run", "--on", own_namespace.url, name, "-i", "text=@large.txt", "--format", "json")
     workers.start("--shared", str(shared))
 
     refused = nika(*run, folder=folder)

@@ -86,7 +86,7 @@ def start(folder: Path, environ: dict[str, str], *arguments: str) -> subprocess.
 
 
 def test_tasks_that_share_what_they_open_stay_on_one_worker_and_move_when_it_dies(
-    own_server: Any, workers: Any, folder: Path, environ: dict[str, str], until: Any
+    own_namespace: Any, workers: Any, folder: Path, environ: dict[str, str], until: Any
 ) -> None:
     go = folder / "go"
     (folder / "w.nika.yaml").write_text(
@@ -101,7 +101,7 @@ flows:
 """
     )
     both = workers.start_several(environ, environ)
-    run = start(folder, environ, "run", "--on", own_server.url, "w.nika.yaml", "--format", "json")
+    run = start(folder, environ, "run", "--on", own_namespace.url, "w.nika.yaml", "--format", "json")
     until(lambda: run.poll() is not None or list(folder.glob("go.*")), "the start of a task that waits")
     assert run.poll() is None, run.communicate()
 
@@ -119,7 +119,7 @@ flows:
 
 
 def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
-    own_server: Any, workers: Any, nika: Any, folder: Path, until: Any
+    own_namespace: Any, workers: Any, nika: Any, folder: Path, until: Any
 ) -> None:
     told = folder / "told"
     (folder / "tell.sh").write_text(f"#!/bin/sh\ncat >> {told}; echo >> {told}\n")
@@ -130,28 +130,28 @@ def test_a_worker_tells_the_notifiers_of_the_project_of_a_question_once(
     worker = workers.start()
 
     project = {"folder": folder, "environ": trusted}
-    asked = nika("run", "--on", own_server.url, "w.nika.yaml", "--format", "json", **project)
+    asked = nika("run", "--on", own_namespace.url, "w.nika.yaml", "--format", "json", **project)
     assert asked.returncode == 4, asked.stderr
     run_id = json.loads(asked.stdout)["runId"]
     until(told.exists, "the notice")
     worker.kill()
     workers.start()
-    answered = nika("answer", run_id, "sure", "yes", "--on", own_server.url, **project)
+    answered = nika("answer", run_id, "sure", "yes", "--on", own_namespace.url, **project)
     assert answered.returncode == 0, answered.stderr
-    attached = nika("runs", "attach", run_id, "--on", own_server.url, "--format", "jsonl", **project)
+    attached = nika("runs", "attach", run_id, "--on", own_namespace.url, "--format", "jsonl", **project)
     events = [json.loads(line) for line in attached.stdout.splitlines()]
 
     [notice] = [json.loads(line) for line in told.read_text().splitlines() if line]
     assert notice["event"] == "question.opened"
-    assert notice["command"].startswith(f"nika answer {run_id} sure --on {own_server.url} --digest ")
+    assert notice["command"].startswith(f"nika answer {run_id} sure --on {own_namespace.url} --digest ")
     assert [event["event"] for event in events].count("question.notified") == 1
 
 
 def test_a_run_stays_with_workers_of_its_version_and_says_so_if_there_is_none(
-    own_server: Any, workers: Any, nika: Any, folder: Path, environ: dict[str, str]
+    own_namespace: Any, workers: Any, nika: Any, folder: Path, environ: dict[str, str]
 ) -> None:
     (folder / "w.nika.yaml").write_text("tasks:\n  - {id: sure, ask: Sure?}\n")
-    on = ("--on", own_server.url)
+    on = ("--on", own_namespace.url)
     worker = workers.start()
     run_id = json.loads(nika("run", *on, "w.nika.yaml", "--format", "json", folder=folder).stdout)["runId"]
     version = json.loads(nika("worker", "check", *on, "--format", "json", folder=folder).stdout)["version"]
