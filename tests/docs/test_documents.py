@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(target), f"{name(page)} links to {link}, and there is no such heading"
 
 
+@cache
 def commands() -> dict[str, set[str]]:
     """Every command, with its options; of a group also each of its commands."""
     group = typer.main.get_command(app)

@@ -1,4 +1,4 @@
-"""The README's ways to install Nika from a clone: each ends in a program that runs a workflow.
+"""The ways to install Nika from a clone: each ends in a program that runs a workflow.
 
 No index is asked: other people's packages are packed again from the tests' own environment. Beside them lies what a
 stranger published under one of our names, with a higher version: nothing may install that.
@@ -35,9 +35,9 @@ bypass-selection = true
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 
-def readme_line(start: str) -> str:
-    """The command of the README that begins with this, without its comment."""
-    (line,) = re.findall(rf"^{start} .*", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+def page_line(start: str) -> str:
+    """The command of the page about installing that begins with this, without its comment."""
+    (line,) = re.findall(rf"^{start} .*", (ROOT / "docs" / "guide" / "install.md").read_text("utf-8"), re.MULTILINE)
     return str(line).partition(" # ")[0].rstrip()
 
 
@@ -123,24 +123,33 @@ def works(user: User, nika: str) -> None:
 
 def test_pip_installs_it_into_an_environment(user: User) -> None:
     user.does(f"'{BASE_PYTHON}' -m venv home/venv")
-    user.does(readme_line("pip install"))
+    user.does(page_line("pip install"))
     works(user, "nika")
 
 
 @pytest.mark.parametrize("backend", ["pip", "uv"])
 def test_pipx_installs_it_as_a_program(user: User, backend: str) -> None:
     user.environ["PIPX_DEFAULT_BACKEND"] = backend
-    user.does(readme_line("pipx install"))
+    user.does(page_line("pipx install"))
+    works(user, "nika")
+
+
+def test_make_install_builds_it_and_installs_the_command(user: User) -> None:
+    user.environ.update(DIST=str(user.folder / "built"), PYTHON=sys.executable)
+
+    said = user.does(f"make -s -C '{ROOT}' install")
+
+    assert said.rstrip().endswith(str(user.folder / "home" / "bin" / "nika"))
     works(user, "nika")
 
 
 def test_uv_installs_it_as_a_tool(user: User) -> None:
-    user.does(readme_line("uv tool install"))
+    user.does(page_line("uv tool install"))
     works(user, "nika")
 
 
 def test_uvx_runs_it_without_installing_it(user: User) -> None:
-    line = readme_line("uvx")
+    line = page_line("uvx")
     assert line.endswith(" nika --version")
     works(user, line.removesuffix(" --version"))
     assert not (user.folder / "home" / "bin" / "nika").exists()
