@@ -12,7 +12,7 @@ from typing import Any, Final
 import typer
 
 import nika_core as nika
-from nika_core.cli.folder import folder_of
+from nika_core.cli.folder import completion_folder
 from nika_core.cli.options import LAST
 
 _NEWEST: Final = 50  # runs that are offered
@@ -21,7 +21,7 @@ _NEWEST: Final = 50  # runs that are offered
 def complete(name: str, context: typer.Context) -> list[tuple[str, str]]:
     """Return what may be written, each with what it is; nothing if it cannot be found out."""
     try:
-        with chdir(folder_of(context) or "."):
+        with chdir(completion_folder(context) or "."):
             return list(_FINDERS[name](context))
     except (Exception, SystemExit):  # of a plugin, too
         return []

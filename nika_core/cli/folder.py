@@ -40,7 +40,7 @@ def folder_option() -> TyperOption:
     )
 
 
-def folder_of(context: Any) -> str | None:
+def completion_folder(context: Any) -> str | None:
     """Return the folder that was named to a command whose arguments are being completed."""
     folder: str | None = context.meta.get(_FOLDER)
     return folder

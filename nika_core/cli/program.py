@@ -30,7 +30,7 @@ from nika_core.cli.console import (
     stdout_for_data,
     style,
 )
-from nika_core.cli.folder import folder_of, folder_option
+from nika_core.cli.folder import completion_folder, folder_option
 from nika_core.cli.stdin import begin_command
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
@@ -109,7 +109,7 @@ class LazyGroup(typer.core.TyperGroup):
         """As Typer does, without importing the commands: their summaries are in the table."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        with contextlib.chdir(folder_of(ctx) or "."):
+        with contextlib.chdir(completion_folder(ctx) or "."):
             return [
                 SimpleNamespace(value=plain(name), type="plain", help=plain(summary))  # what shells are told of
                 for name, summary in _summaries().items()
