@@ -13,7 +13,6 @@ from mkdocs.structure.pages import Page
 from pymdownx.slugs import slugify
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"README.md", "SKILL.md"}
 TEXT = {".yaml", ".json", ".jsonl", ".py", ".txt", ".toml"}
 _FENCE = re.compile(r"^(`{3,}).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s#:]+)([^)\s]*\))")
@@ -22,11 +21,10 @@ _LINK = re.compile(r"(\]\()([^)\s#:]+)([^)\s]*\))")
 def outside() -> list[str]:
     """Return the paths of all files outside docs/ that the site has, relative to the repository."""
     pages = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
-    for top in ("examples", "skills"):
-        for folder, names, files in os.walk(ROOT / top):
-            names[:] = sorted(name for name in names if not name.startswith((".", "__")))
-            here = PurePosixPath(Path(folder).relative_to(ROOT).as_posix())
-            pages += [str(here / name) for name in sorted(files) if name in PAGES or Path(name).suffix in TEXT]
+    for folder, names, files in os.walk(ROOT / "examples"):
+        names[:] = sorted(name for name in names if not name.startswith((".", "__")))
+        here = PurePosixPath(Path(folder).relative_to(ROOT).as_posix())
+        pages += [str(here / name) for name in sorted(files) if name == "README.md" or Path(name).suffix in TEXT]
     return [page for page in pages if (ROOT / page).is_file()]
 
 

@@ -15,7 +15,7 @@ from nika_core.testing import validate_workflow
 from ..environments import ROOT
 from .pages import Block, blocks
 
-PAGE = ROOT / "skills" / "nika-workflows" / "SKILL.md"
+PAGE = ROOT / "docs" / "skills" / "nika-workflows" / "SKILL.md"
 WORKFLOWS = [block for block in blocks(PAGE) if block.language == "yaml" and not block.title]
 
 
