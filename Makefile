@@ -35,6 +35,9 @@ bench: ## benchmarks, as ratios against something run side by side
 docs: ## the book as a site, in site/
 	@bash .ci/docs
 
+release: ## build, check and install all wheels as a release does, in dist/; uploads nothing
+	@bash .ci/release
+
 lock: ## pin the newest dependencies
 	bash .ci/lock
 

@@ -193,7 +193,7 @@ FACE = {
             "list_models",
             "limits",
             "limits_left",
-            "schema",
+            *("schema", "project_schema"),
             "explain",
             "read_inputs",
             "read_env_file",

@@ -97,8 +97,27 @@ def schema(**options: Unpack[WorkspaceOptions]) -> JsonObject:
         options: see `WorkspaceOptions`.
     """
     from nika_core.document.json_schema import workflow_json_schema
+    from nika_core.registry import Kind
 
-    return workflow_json_schema(open_workspace(None, options).registry)
+    registry = open_workspace(None, options).registry
+    return workflow_json_schema(registry, registry.words(Kind.PROVIDER))
+
+
+def project_schema(**options: Unpack[WorkspaceOptions]) -> JsonObject:
+    """Return the JSON Schema of the project file, `nika.yaml`, with the installed plugins.
+
+    Args:
+        options: see `WorkspaceOptions`.
+    """
+    from nika_core.app.project_limits import limit_key
+    from nika_core.document.json_schema import project_json_schema
+    from nika_core.registry import Kind
+
+    workspace = open_workspace(None, options)
+    registry = workspace.registry
+    limits = workspace.all_limits(filter(workspace.can_load, registry.keywords()))
+    keys = sorted({limit_key(limit.name) for limit in limits if limit.name})
+    return project_json_schema(registry, keys, registry.words(Kind.PROVIDER))
 
 
 def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
@@ -115,12 +134,19 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
     return explanation
 
 
-def init(folder: str | Path, schema: JsonObject | None = None, template: str = "hello") -> tuple[Made, ...]:
+def init(
+    folder: str | Path,
+    schema: JsonObject | None = None,
+    project_schema: JsonObject | None = None,
+    *,
+    template: str = "hello",
+) -> tuple[Made, ...]:
     """Make a project that runs at once, without keys, and trust its project file. Nothing is overwritten.
 
     Args:
         folder: where; made if it is not there.
         schema: what `schema()` returns, for editors.
+        project_schema: what `project_schema()` returns, for editors.
         template: `hello`, `review`, `triage`, `report` or `agent`.
 
     Raises:
@@ -129,7 +155,7 @@ def init(folder: str | Path, schema: JsonObject | None = None, template: str = "
     from nika_core.api.trusting import trust
     from nika_core.scaffold import make_project
 
-    files = tuple(make_project(Path(folder), schema, template))
+    files = tuple(make_project(Path(folder), schema, project_schema, template=template))
     if any(file.path.name == FILE_NAME and not file.kept for file in files):
         with suppress(NikaError):  # no home to record it in, or plugins that cannot be used: neither harms the project
             trust(folder=folder)

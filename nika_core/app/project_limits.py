@@ -32,7 +32,7 @@ def project_limits(
     limits = list(ask(environ))
     problems: list[Problem] = []
     for index, limit in enumerate(limits if project.limits else ()):
-        key = _key_of(limit.name)
+        key = limit_key(limit.name)
         text = project.limits.get(key)
         if text is None or limit.name in environ:
             continue
@@ -54,7 +54,7 @@ def project_limits(
 
 def unknown_limits(project: Project, names: Iterable[str]) -> list[Problem]:
     """Return a problem for each key of `limits` that stands for none of these variables."""
-    known = {_key_of(name) for name in names if name}
+    known = {limit_key(name) for name in names if name}
     return [
         Problem(
             codes.UNKNOWN_KEY,
@@ -67,6 +67,7 @@ def unknown_limits(project: Project, names: Iterable[str]) -> list[Problem]:
     ]
 
 
-def _key_of(variable: str) -> str:
+def limit_key(variable: str) -> str:
+    """Return the key of `limits` that stands for a variable: `maxTasks` for `NIKA_MAX_TASKS`."""
     first, *others = variable.removeprefix("NIKA_").lower().split("_")
     return first + "".join(map(str.capitalize, others))

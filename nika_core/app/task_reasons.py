@@ -183,7 +183,7 @@ def _why_not_cached(began: Mapping[str, Any], then: _Told, other: str) -> str:
     if not kept:
         return f"{same}, but that run kept no results"
     if kept != name:
-        return f"{same} but the version of the keyword's plugin, or the workflow's folder"
+        return f"{same} but the version of a plugin (the keyword's, or a provider's), or the workflow's folder"
     return f"{same}, but the result is too old, was passed by (--refresh), or is no longer in .nika/cache.db"
 
 

@@ -33,7 +33,7 @@ def init_command(
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
-    files = nika.init(folder, _schema(folder), template.value)
+    files = nika.init(folder, *_schemas(folder), template=template.value)
     if format_ is Format.JSON:
         print_json({"files": [{"path": str(made.path), "kept": made.kept} for made in files]})
         return
@@ -45,10 +45,12 @@ def init_command(
     print_message(f"next: {there}nika run")
 
 
-def _schema(folder: Path) -> JsonObject | None:
-    """Return the schema with the installed plugins; print why and return None if that fails."""
+def _schemas(folder: Path) -> tuple[JsonObject, JsonObject] | tuple[()]:
+    """Return both schemas with the installed plugins; print why and return nothing if that fails."""
     try:
-        return nika.schema(folder=folder) if is_folder(folder) else nika.schema()
+        if is_folder(folder):
+            return nika.schema(folder=folder), nika.project_schema(folder=folder)
+        return nika.schema(), nika.project_schema()
     except NikaError as error:
         print_message(f"no JSON Schema for editors: {plain(error.message)}; `nika schema` says more")
-        return None
+        return ()

@@ -290,7 +290,7 @@ def _task_lines(
     if usage.get("models"):
         facts.append(f"by {plain(', '.join(usage['models']))}")
     if task.get("reused"):
-        facts.append("reused")
+        facts.append(f"reused ({plain(task['reason'])})" if task.get("reason") else "reused")
     key = f" ({plain(task['key'])})" if "key" in task else ""
     yield (f"{indent}{bold(task['id'])}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:

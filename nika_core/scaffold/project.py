@@ -12,11 +12,14 @@ from nika_core.model.json import JsonObject
 from nika_core.values import dataclass
 
 SCHEMA_FILE: Final = ".vscode/nika-workflow.schema.json"
+PROJECT_SCHEMA_FILE: Final = ".vscode/nika-project.schema.json"
 SETTINGS_FILE: Final = ".vscode/settings.json"
 _FILES: Final = Path(__file__).with_name("files")
 TEMPLATES: Final = ("hello", "review", "triage", "report", "agent")  # each has a folder of its own in `files`
 DEFAULT_TEMPLATE: Final = "hello"
-_BINDING: Final = {"yaml.schemas": {f"./{SCHEMA_FILE}": ["*.nika.yaml", "*.nika.yml"]}}
+_BINDING: Final = {
+    "yaml.schemas": {f"./{SCHEMA_FILE}": ["*.nika.yaml", "*.nika.yml"], f"./{PROJECT_SCHEMA_FILE}": ["nika.yaml"]}
+}
 _BY_HAND: Final[Mapping[str, str]] = {
     ".gitignore": "see that it has a line .nika/ (the history of runs)",
     SETTINGS_FILE: f"to have workflows checked while you type, add to it: {json.dumps(_BINDING)[1:-1]}",
@@ -32,11 +35,18 @@ class Made:
     hint: str | None = None
 
 
-def make_project(folder: Path, schema: JsonObject | None = None, template: str = DEFAULT_TEMPLATE) -> list[Made]:
+def make_project(
+    folder: Path,
+    schema: JsonObject | None = None,
+    project_schema: JsonObject | None = None,
+    *,
+    template: str = DEFAULT_TEMPLATE,
+) -> list[Made]:
     """Write the files that are not there yet.
 
     Args:
         schema: the JSON Schema of workflows; without it nothing is written for editors.
+        project_schema: the JSON Schema of the project file.
         template: one of TEMPLATES.
 
     Raises:
@@ -48,6 +58,7 @@ def make_project(folder: Path, schema: JsonObject | None = None, template: str =
     if schema is not None:
         texts[SETTINGS_FILE] = json.dumps(_BINDING, indent=2) + "\n"
         texts[SCHEMA_FILE] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        texts[PROJECT_SCHEMA_FILE] = json.dumps(project_schema or {}, indent=2, ensure_ascii=False) + "\n"
     try:
         return [_write(folder / name, text, _BY_HAND.get(name)) for name, text in texts.items()]
     except OSError as error:

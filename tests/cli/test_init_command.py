@@ -54,7 +54,7 @@ def test_the_templates_of_the_command_line_are_those_there_are(nika: Nika, folde
     (option,) = [each for each in nika("init", "--help").out.splitlines() if "--template" in each]
     assert "|".join(TEMPLATES) in option
     with pytest.raises(UsageError, match="there is no template 'x'"):
-        make_project(folder, None, "x")
+        make_project(folder, template="x")
 
 
 def test_the_condition_of_the_first_workflow_can_be_false(
@@ -71,9 +71,11 @@ def test_the_condition_of_the_first_workflow_can_be_false(
 def test_editors_find_the_schema(nika: Nika, folder: Path) -> None:
     nika("init")
     settings = json.loads((folder / ".vscode/settings.json").read_text())
-    (schema,) = settings["yaml.schemas"]
-    assert "$schema" in json.loads((folder / schema).read_text())
-    assert settings["yaml.schemas"][schema] == ["*.nika.yaml", "*.nika.yml"]
+    files = {
+        tuple(files): json.loads((folder / schema).read_text()) for schema, files in settings["yaml.schemas"].items()
+    }
+    assert "tasks" in files["*.nika.yaml", "*.nika.yml"]["properties"]
+    assert "main" in files["nika.yaml",]["properties"]
 
 
 def test_nothing_is_overwritten_and_what_was_kept_is_said(nika: Nika, folder: Path) -> None:

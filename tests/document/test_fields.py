@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import strictyaml
+from jsonschema import Draft7Validator
 
 from nika_core import codes
 from nika_core.document.json_schema import schema_of
@@ -296,7 +297,8 @@ def test_any_keyword_may_take_a_files_text_for_a_field(tmp_path: Path) -> None:
 
 def test_an_editor_asks_for_one_of_the_two() -> None:
     schema = schema_of(FILES.payload)
-    assert schema["allOf"] == [{"oneOf": [{"required": ["sql"]}, {"required": ["sqlFile"]}]}]
+    one, other, both = Draft7Validator(schema), {"sqlFile": "x.sql"}, {"sql": "x", "sqlFile": "x.sql"}
+    assert [one.is_valid(each) for each in ({"sql": "x"}, other, both, {})] == [True, True, False, False]
     assert (schema["required"], schema["properties"]["sqlFile"]["description"]) == ([], "A file with it.")
 
 

@@ -9,7 +9,8 @@ from jsonschema import Draft7Validator
 
 from nika_core.app.workspace import Workspace
 from nika_core.document import load_workflow
-from nika_core.document.json_schema import workflow_json_schema
+from nika_core.document.json_schema import project_json_schema, workflow_json_schema
+from nika_core.document.reading.project_file import PROJECT
 
 HERE = Path(__file__).parent
 VALID = sorted((HERE / "valid").glob("*.nika.yaml"))
@@ -84,3 +85,38 @@ def test_an_entry_of_a_list_of_tools_is_a_name_or_a_rule(validator: Draft7Valida
     assert not is_valid({"argv": ["git"]})
     assert not is_valid({"tool": "shell", "arvg": ["git"]})
     assert not is_valid({"tool": "shell", "argv": "git log"})
+
+
+@pytest.mark.parametrize(
+    "keywords", [{}, {"shell": "ls"}, {"set": 1, "shell": "ls"}, {"fail": "x", "set": 1, "ask": "?"}]
+)
+def test_a_task_has_exactly_one_keyword(validator: Draft7Validator, keywords: dict[str, Any]) -> None:
+    assert validator.is_valid({"tasks": [{"id": "a", **keywords}]}) == (len(keywords) == 1)
+
+
+@pytest.fixture(scope="module")
+def project(nika: Workspace) -> Draft7Validator:
+    schema = project_json_schema(nika.registry, ["maxTasks", "maxConcurrent"], ["mock"])
+    Draft7Validator.check_schema(schema)
+    return Draft7Validator(schema)
+
+
+def test_every_key_of_a_project_file_that_nika_reads_is_in_its_schema(nika: Workspace) -> None:
+    properties = project_json_schema(nika.registry)["properties"]
+    owned = {key for key in nika.registry.settings_keys() if nika.registry.settings_owner(key) is not None}
+    assert properties.keys() == PROJECT.keys() | owned
+    assert {key for key, schema in properties.items() if not schema.get("description")} == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["providr: mock", "limits: {maxTask: 3}", "plugins: {alow: []}", "http: {alow: [a]}", "[a]", "secrets: x"]
+)
+def test_a_project_file_with_a_mistake_is_refused(project: Draft7Validator, text: str) -> None:
+    assert not project.is_valid(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "limits:", "limits: {maxTasks: 3}", "provider: elsewhere", "plugins: {allow: []}"]
+)
+def test_a_project_file_that_nika_takes_passes(project: Draft7Validator, text: str) -> None:
+    assert project.is_valid(yaml.safe_load(text))

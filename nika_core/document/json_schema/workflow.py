@@ -1,4 +1,4 @@
-"""The JSON Schema of a workflow with the installed plugins, for editors: draft 7, as VS Code's YAML extension takes it.
+"""The JSON Schema of a workflow with the installed plugins, for editors.
 
 A schema checks types and names, but nothing that needs the whole document: references, cycles, duplicate ids. An
 editor's YAML reader gives scalars types (`3.10` is a number), so wherever the language has a text, numbers are allowed.
@@ -6,30 +6,28 @@ editor's YAML reader gives scalars types (`3.10` is a number), so wherever the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import strictyaml
-from strictyaml.compound import MapCombined
-
+from nika_core.document.json_schema.from_validators import TEXT, Schema, choice, describe, provider_schema, schema_of
 from nika_core.document.plugin_catalog import PluginCatalog
 from nika_core.document.reading import workflow_schema
 from nika_core.errors import PluginError
-from nika_core.model.workflow import OnError
+from nika_core.model.workflow import ItemError, OnError
 from nika_core.plugin import Keyword, RuleField
-from nika_core.plugin.fields import BoundedFloat, Duration, NonEmptyStr, PositiveInt, Scalar, StrictBool, strict
-from nika_core.plugin.fields.strict_classes import CheckedValidator, DocumentedMap, ScalarOf, TemplatedValidator
+from nika_core.plugin.fields import NonEmptyStr
 
-_DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-_TEXT: Final = {"type": ["string", "number", "boolean", "null"]}  # as an editor types a plain scalar
+DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 _LITERAL: Final = r"(true|false|null|(0|[1-9][0-9]*)([eE]-?[0-9]+)?)$"
 _TOOL_LISTS: Final = ("allowedTools", "disallowedTools", "askTools")
 _RULE_FIELDS: Final[Mapping[RuleField, Any]] = {
-    RuleField.TEXT: _TEXT,
-    RuleField.WORDS: {"type": "array", "items": _TEXT, "minItems": 1},
-    RuleField.PATHS: {"type": "object", "additionalProperties": _TEXT, "minProperties": 1},
+    RuleField.TEXT: TEXT,
+    RuleField.WORDS: {"type": "array", "items": TEXT, "minItems": 1},
+    RuleField.PATHS: {"type": "object", "additionalProperties": TEXT, "minProperties": 1},
 }
 _INNER: Final = "inner workflow"  # no word has a space
+_ITEMS_EXPECTED: Final = "Expected one template, a list, or a mapping with `items`."
+_ID_EXPECTED: Final = "Expected letters, digits, `-` and `_`, and not a number, `true`, `false` or `null`."
 _ID: Final = rf"^(?!{_LITERAL})[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?$"
 
 _DOCS: Final = {
@@ -84,25 +82,31 @@ _AGENT_DOCS: Final = {
 }
 
 
-def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
-    """Return the schema. A keyword whose plugin cannot be loaded takes any payload."""
+def workflow_json_schema(catalog: PluginCatalog, providers: Iterable[str] = ()) -> Schema:
+    """Return the schema. A keyword whose plugin cannot be loaded takes any payload.
+
+    Args:
+        providers: those that editors suggest.
+    """
     words = sorted(catalog.keywords())
-    payloads: dict[str, Any] = {}
-    properties: dict[str, Any] = {}
+    payloads: Schema = {}
+    properties: Schema = {}
     for word in words:
         try:
             payloads[word] = _payload(catalog.keyword(word))
         except PluginError as error:
             payloads[word] = {"description": error.message}
         properties[word] = {"$ref": f"#/definitions/{word}"}
-    task: dict[str, Any] = {
+    task: Schema = {
         "type": "object",
         "required": ["id"],
         "properties": {**_task_properties(), **properties},
         "additionalProperties": False,
-        "oneOf": [{"required": [word]} for word in words] or [{"not": {}}],
+        "allOf": list(_one_keyword(words)),
     }
     root = {**_root_properties(), **_sections(catalog)}
+    agent = root["agent"]["properties"]
+    agent["provider"] = {**provider_schema(providers), "description": _AGENT_DOCS["provider"]}
     inner = {
         "type": "object",
         "required": ["tasks"],
@@ -110,11 +114,11 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
         "additionalProperties": False,
     }
     entry = _tool_entry(catalog)
-    for lists in (root["agent"]["properties"], task["properties"]):
+    for lists in (agent, task["properties"]):
         for key in _TOOL_LISTS:
             lists[key] = {**lists[key], "items": entry}
     return {
-        "$schema": _DRAFT,
+        "$schema": DRAFT,
         "title": "Nika workflow",
         "type": "object",
         "required": ["tasks"],
@@ -124,9 +128,24 @@ def workflow_json_schema(catalog: PluginCatalog) -> dict[str, Any]:
     }
 
 
-def _tool_entry(catalog: PluginCatalog) -> dict[str, Any]:
+def _one_keyword(words: Sequence[str]) -> Iterator[Schema]:
+    """Yield the rules that together say that a task has exactly one keyword, each with a message of its own.
+
+    `oneOf` says the same, and an editor then names the first keyword only, or none.
+    """
+    missing = f"A task has exactly one keyword: {', '.join(words)}."
+    # Nothing is a mapping and a text: what has no keyword is refused as a whole.
+    none = {"type": "string", "errorMessage": missing}
+    yield {"if": {"anyOf": [{"required": [word]} for word in words]}, "else": none} if words else none
+    for index, word in enumerate(words[:-1]):
+        second = dict.fromkeys(words[index + 1 :], False)
+        message = f"The task has the keyword `{word}` already, and a task has exactly one."
+        yield {"if": {"required": [word]}, "then": {"properties": second, "errorMessage": message}}
+
+
+def _tool_entry(catalog: PluginCatalog) -> Schema:
     """Return the schema of an entry of a list of tools: a name, or a rule with the fields of some keyword."""
-    properties: dict[str, Any] = {"tool": {**schema_of(NonEmptyStr()), "description": "The name of the tools."}}
+    properties: Schema = {"tool": {**schema_of(NonEmptyStr()), "description": "The name of the tools."}}
     for word in sorted(catalog.keywords()):
         try:
             kinds = catalog.facets(word).rule_fields()
@@ -136,12 +155,12 @@ def _tool_entry(catalog: PluginCatalog) -> dict[str, Any]:
             schemas = [each for each in properties.get(name, {}).get("anyOf", []) if each != _RULE_FIELDS[kind]]
             properties[name] = {"anyOf": [*schemas, _RULE_FIELDS[kind]]}
     rule = {"type": "object", "required": ["tool"], "properties": properties, "additionalProperties": False}
-    return {"anyOf": [schema_of(NonEmptyStr()), rule]}
+    return choice(schema_of(NonEmptyStr()), rule)
 
 
-def _root_properties() -> dict[str, Any]:
+def _root_properties() -> Schema:
     schemas = {key: schema_of(validator) for key, validator in workflow_schema.ROOT.items() if validator is not None}
-    schemas["agent"] = _with_docs(schemas["agent"], _AGENT_DOCS)
+    schemas["agent"] = describe(schemas["agent"], _AGENT_DOCS)
     schemas["tasks"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/task"}}
     schemas["flows"] = {"anyOf": [{"type": "array", "items": schema_of(workflow_schema.FLOW)}, {"type": "null"}]}
     inner = {"type": "object", "additionalProperties": {"$ref": f"#/definitions/{_INNER}"}}
@@ -149,23 +168,31 @@ def _root_properties() -> dict[str, Any]:
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
-def _task_properties() -> dict[str, Any]:
+def _task_properties() -> Schema:
     schemas = {key: schema_of(validator) for key, validator in workflow_schema.TASK.items()}
-    schemas["id"] = {"type": ["string", "integer"], "pattern": _ID}
-    schemas["output"] = {"anyOf": [schemas["output"], {"const": "lines"}]}
-    value = {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False}
-    schemas["onError"] = {"anyOf": [{"enum": [OnError.FAIL.value, OnError.CONTINUE.value]}, value]}
+    schemas["id"] = {"type": ["string", "integer"], "pattern": _ID, "errorMessage": _ID_EXPECTED}
+    schemas["output"] = choice(schemas["output"], {"enum": ["lines"]})
+    schemas["onError"] = _error_rule(OnError)
+    for_each = schema_of(workflow_schema.FOR_EACH)
+    for_each["properties"]["onItemError"] = _error_rule(ItemError)
+    schemas["forEach"] = choice(for_each, {"type": ["string", "array"], "errorMessage": _ITEMS_EXPECTED})
     return {key: {**schema, "description": _DOCS[key]} for key, schema in schemas.items()}
 
 
-def _sections(catalog: PluginCatalog) -> dict[str, Any]:
+def _error_rule(rules: type[OnError | ItemError]) -> Schema:
+    """Return the schema of what becomes of a failure: a word, or the value that stands in for the output."""
+    value = {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False}
+    return choice({"enum": [rule.value for rule in rules if rule is not rules("value")]}, value)
+
+
+def _sections(catalog: PluginCatalog) -> Schema:
     try:
         return {key: schema_of(validator) for key, validator in catalog.sections().items()}
     except PluginError:
         return {}
 
 
-def _payload(keyword: Keyword) -> dict[str, Any]:
+def _payload(keyword: Keyword) -> Schema:
     """Return the schema of a keyword's payload: the mapping, or what the short form allows."""
     schema = schema_of(keyword.payload)
     for name in keyword.json_fields:
@@ -177,133 +204,6 @@ def _payload(keyword: Keyword) -> dict[str, Any]:
     if keyword.short_form_only:
         return {**schema.get("properties", {}).get(keyword.primary, {}), "description": description}
     if set(required) <= {keyword.primary}:
-        return {"description": description, "anyOf": [dict(_TEXT), schema]}
+        text = {**TEXT, "errorMessage": f"Expected `{keyword.primary}` as text, or a mapping of the keyword's fields."}
+        return {"description": description, **choice(text, schema)}
     return {**schema, "description": description}
-
-
-def _with_docs(schema: dict[str, Any], docs: Mapping[str, str]) -> dict[str, Any]:
-    properties = schema.get("properties")
-    if not properties:
-        return schema
-    described = {
-        key: {**inner, "description": docs[key]} if key in docs and isinstance(inner, dict) else inner
-        for key, inner in properties.items()
-    }
-    return {**schema, "properties": described}
-
-
-def schema_of(validator: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a validator: never stricter than the validator, as editors read YAML."""
-    validator = strict(validator)
-    make = _MAKERS.get(type(validator))
-    if make is not None:
-        return make(validator)
-    if isinstance(validator, strictyaml.ScalarValidator):
-        return dict(_TEXT)
-    return {}
-
-
-def _map(validator: Any) -> dict[str, Any]:
-    open_ended = isinstance(validator, MapCombined)
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {str(key): schema_of(inner) for key, inner in validator._validator_dict.items()},
-        "additionalProperties": schema_of(validator._value_validator) if open_ended else False,
-    }
-    if type(validator._key_validator) is not strictyaml.Str:  # keys are changed, so the schema cannot name them
-        return {"type": "object"}
-    if validator._required_keys:
-        schema["required"] = [str(key) for key in validator._required_keys]
-    if not isinstance(validator, DocumentedMap):
-        return schema
-    for key, file in validator.text_files.items():
-        if file.stands_for in schema.get("required", ()):  # one of the two
-            schema["required"] = [name for name in schema["required"] if name != file.stands_for]
-            schema.setdefault("allOf", []).append({"oneOf": [{"required": [file.stands_for]}, {"required": [key]}]})
-    return _with_docs(schema, validator.docs)
-
-
-def _pattern(validator: Any) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "additionalProperties": schema_of(validator._value_validator)}
-    if validator._minimum_keys is not None:
-        schema["minProperties"] = validator._minimum_keys
-    if validator._maximum_keys is not None:
-        schema["maxProperties"] = validator._maximum_keys
-    return schema
-
-
-def _enum(validator: Any) -> dict[str, Any]:
-    if type(validator._item_validator) is not strictyaml.Str:
-        return dict(_TEXT)
-    words: list[Any] = list(validator._restricted_to)
-    typed = {"true": True, "false": False, "null": None}
-    return {"enum": [*words, *(typed[word] for word in words if word in typed)]}
-
-
-def _either(validator: Any) -> dict[str, Any]:
-    return {"anyOf": [schema_of(validator._validator_a), schema_of(validator._validator_b)]}
-
-
-def _templated(validator: TemplatedValidator) -> dict[str, Any]:
-    return {"anyOf": [schema_of(validator.inner), {"type": "string", "pattern": r"\{\{|\$\{"}]}
-
-
-def _scalar(validator: ScalarOf) -> dict[str, Any]:
-    make = _SCALARS.get(type(validator.scalar))
-    return make(validator.scalar) if make is not None else dict(_TEXT)
-
-
-def _number(validator: BoundedFloat) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": ["number", "string"]}
-    if validator.least > float("-inf"):
-        schema["minimum"] = validator.least
-    if validator.most < float("inf"):
-        schema["maximum"] = validator.most
-    return schema
-
-
-_SCALARS: Final[dict[type[Scalar], Callable[[Any], dict[str, Any]]]] = {
-    Duration: lambda _: {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$", "minimum": 0},
-    PositiveInt: lambda validator: {"type": ["integer", "string"], "minimum": validator.least, "pattern": "^[0-9]+$"},
-    BoundedFloat: _number,
-    StrictBool: lambda _: {"enum": [True, False, "true", "false"]},
-    NonEmptyStr: lambda _: {"type": ["string", "number", "boolean"], "pattern": r"\S"},
-}
-
-_MAKERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
-    strictyaml.Str: lambda _: dict(_TEXT),
-    strictyaml.Int: lambda _: {"type": ["integer", "string"], "pattern": r"^[-+]?[0-9_]+$"},
-    strictyaml.Float: lambda _: {"type": ["number", "string"]},
-    strictyaml.Decimal: lambda _: {"type": ["number", "string"]},
-    strictyaml.Bool: lambda _: {"type": ["boolean", "string", "integer"]},
-    strictyaml.Regex: lambda validator: {
-        "type": ["string", "number", "boolean"],
-        "pattern": f"^(?:{validator._regex})",
-    },
-    strictyaml.EmptyDict: lambda _: {"enum": ["", None]},
-    strictyaml.EmptyList: lambda _: {"enum": ["", None]},
-    strictyaml.EmptyNone: lambda _: {"enum": ["", None]},
-    strictyaml.NullNone: lambda _: {"enum": ["null", None]},
-    strictyaml.Any: lambda _: {},
-    strictyaml.Enum: _enum,
-    strictyaml.Map: _map,
-    MapCombined: _map,
-    DocumentedMap: _map,
-    ScalarOf: _scalar,
-    CheckedValidator: lambda validator: schema_of(validator.inner),
-    TemplatedValidator: _templated,
-    strictyaml.MapPattern: _pattern,
-    strictyaml.Seq: lambda validator: {"type": "array", "items": schema_of(validator._validator)},
-    strictyaml.UniqueSeq: lambda validator: {
-        "type": "array",
-        "items": schema_of(validator._validator),
-        "uniqueItems": True,
-    },
-    strictyaml.FixedSeq: lambda validator: {
-        "type": "array",
-        "items": [schema_of(inner) for inner in validator._validators],
-        "minItems": len(validator._validators),
-        "maxItems": len(validator._validators),
-    },
-    strictyaml.OrValidator: _either,
-}
