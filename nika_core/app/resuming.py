@@ -73,12 +73,17 @@ def open_run(
     recorded = journal.load(run, lazy=True)
     _refuse_another_s(journal, recorded, workflow, trusted=trusted)  # before it can ask for an input that is a secret
     with journal.damage_told(recorded.run.id):
-        options = replace(_options_of(recorded, inputs or {}, timeout), record=record)
+        options = replace(recorded_options_of(recorded, inputs or {}, timeout), record=record)
     path = _workflow_path(recorded) if workflow is None else workflow.absolute()
     return ResumedRun(journal, recorded, options, path, node_of(rerun_from))
 
 
-def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
+def recorded_options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
+    """Return what a run was started with. Raise UsageError if history does not have an input, which held a secret.
+
+    Args:
+        given, timeout: in place of the recorded inputs and timeout.
+    """
     recorded_options = recorded.info.options
     inputs = {**recorded.info.inputs, **given}
     missing = [name for name in recorded_options.get("withheld", ()) if name not in given]

@@ -81,11 +81,12 @@ def task_reason(journal: Journal, run: str, task: str) -> TaskReason:
     with journal.damage_told(recorded.run.id):
         told = _Told(recorded, node)
         if told.end is None:
-            raise _no_such_task(recorded, node)
+            raise no_such_task(recorded, node)
         return _reason(journal, recorded, node, told, told.end)
 
 
-def _no_such_task(recorded: Recorded, node: NodeId) -> UsageError:
+def no_such_task(recorded: Recorded, node: NodeId) -> UsageError:
+    """Return the error for the id of a task that a run does not have."""
     tasks = list(dict.fromkeys(event.task for event in recorded.events if event.task is not None))
     close = nearest(node, tasks)
     more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""

@@ -123,6 +123,11 @@ class History:
         found = nika.runs.get(run, folder=self._folder)
         return {node["id"]: node for node in _all(found.json.get("tasks", ()))}[task].get("output")
 
+    def payload(self, run: str, task: str) -> JsonObject:
+        """Return what a task was given, or why that is not known. Raise JournalError, UsageError."""
+        given = nika.runs.payload(run, task, folder=self._folder)
+        return {"payload": given.payload, "problem": given.problem}
+
     def conversations(self, run: str, task: str) -> list[JsonObject]:
         """Return what models were asked and answered for a task and what is inside it. Raise JournalError."""
         return [nika.to_json(found) for found in nika.runs.transcript(run, task, folder=self._folder)]
