@@ -20,6 +20,7 @@ from nika_core.cli.options import (
     SharedOption,
     TimeoutOption,
     VerboseOption,
+    completing,
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
@@ -34,7 +35,12 @@ def resume_command(
     run: RunArgument = LAST,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="TASK", help="Run this task (or e.g. review.3) and all below it again."),
+        typer.Option(
+            "--from",
+            metavar="TASK",
+            help="Run this task (or e.g. review.3) and all below it again.",
+            autocompletion=completing("tasks of a run"),
+        ),
     ] = None,
     input_: Annotated[
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")

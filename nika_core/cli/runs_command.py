@@ -35,6 +35,7 @@ from nika_core.cli.options import (
     RunFormatOption,
     SharedOption,
     VerboseOption,
+    completing,
     seconds_of,
 )
 from nika_core.cli.progress import duration_text
@@ -199,7 +200,12 @@ def show(
     ] = False,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="TASK", help="Only this task, with the payload that it was given."),
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Only this task, with the payload that it was given.",
+            autocompletion=completing("tasks of a run"),
+        ),
     ] = None,
     on: OnOption = None,
     shared: SharedOption = None,
@@ -387,7 +393,10 @@ def _remote(url: str, shared: Path | None = None) -> RemoteRuns:
 @app.command()
 def rm(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or unique beginnings of them.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Ids, or unique beginnings of them.", autocompletion=completing("runs")
+        ),
     ] = None,
     older_than: OlderThanOption = None,
     format_: FormatOption = Format.PRETTY,

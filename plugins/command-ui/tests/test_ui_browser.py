@@ -290,6 +290,18 @@ def test_more_tabs_than_a_browser_has_connections_are_all_told_of_a_change(
     context.close()
 
 
+def test_a_run_on_a_backend_is_listed_with_the_command_that_shows_it(
+    watched: Watched, serve: Any, tmp_path: Path
+) -> None:
+    index = nika.backends.index(workspace=nika.Workspace.open(tmp_path))
+    url, run = "temporal://localhost:7233/default", "20261128-103000-ab12cd"
+    index.note(run_id=run, url=url, workflow="remote", submitted_at=1795861800.0, shared=None)
+    row = watched.open(serve(tmp_path)).get_by_role("row").filter(has_text="remote")
+    expect(row).to_contain_text(f"on {url}: nika runs show {run}")
+    expect(row).to_contain_text("running")
+    expect(row.get_by_role("checkbox")).to_have_count(0)
+
+
 def test_a_page_says_that_its_run_or_its_server_is_gone(watched: Watched, serve: Any, tmp_path: Path) -> None:
     (tmp_path / "demo.nika.yaml").write_text(WORKFLOW)
     apart(nika.run, tmp_path / "demo.nika.yaml")
