@@ -173,6 +173,7 @@ FACE = {
         *("RunResult", "TaskResult", "RunStatus", "SkipReason", "Failure", "Usage", "Event", "EventKind"),
         *("LoadedWorkflow", "Plan", "PlannedTask", "RecordedRun", "RecordedTask", "Recording"),
         *("Transcript", "Turn", "FollowedRun", "FollowedPart", "TaskReason", "Difference"),
+        "TaskPayload",
     ),
     "Test a workflow": (
         *("test", "load_tests", "TestSuite", "SuiteReport", "CaseResult", "WorkflowCase", "Expectation", "Unmet"),

@@ -104,6 +104,7 @@ class ResumeOptions(TypedDict, total=False):
             of a history that this user has not written.
         trust_history: resume a run that this user has not recorded in this folder, with the outputs, answers and
             approvals that its history has; NIKA_TRUST says so for folders.
+        record: the folder in which what runs now is recorded, beside what it holds of earlier lives of the run.
         environ, plugins, on_event: as for `StartOptions`.
     """
 
@@ -112,6 +113,7 @@ class ResumeOptions(TypedDict, total=False):
     folder: str | Path
     workflow: str | Path
     trust_history: bool
+    record: str | Path | None
     environ: Mapping[str, str]
     plugins: Iterable[object]
     on_event: Callable[[Event], object]

@@ -135,7 +135,11 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
 
 
 def init(
-    folder: str | Path, schema: JsonObject | None = None, project_schema: JsonObject | None = None
+    folder: str | Path,
+    schema: JsonObject | None = None,
+    project_schema: JsonObject | None = None,
+    *,
+    template: str = "hello",
 ) -> tuple[Made, ...]:
     """Make a project that runs at once, without keys, and trust its project file. Nothing is overwritten.
 
@@ -143,14 +147,15 @@ def init(
         folder: where; made if it is not there.
         schema: what `schema()` returns, for editors.
         project_schema: what `project_schema()` returns, for editors.
+        template: `hello`, `review`, `triage`, `report` or `agent`.
 
     Raises:
-        UsageError: the folder cannot be made or written to.
+        UsageError: there is no such template, or the folder cannot be made or written to.
     """
     from nika_core.api.trusting import trust
     from nika_core.scaffold import make_project
 
-    files = tuple(make_project(Path(folder), schema, project_schema))
+    files = tuple(make_project(Path(folder), schema, project_schema, template=template))
     if any(file.path.name == FILE_NAME and not file.kept for file in files):
         with suppress(NikaError):  # no home to record it in, or plugins that cannot be used: neither harms the project
             trust(folder=folder)

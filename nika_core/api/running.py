@@ -93,6 +93,7 @@ async def aresume(run: str, *, rerun_from: str | None = None, **options: Unpack[
         rerun_from=rerun_from,
         workflow=options.get("workflow"),
         trust_history=options.get("trust_history", False),
+        record=options.get("record"),
         environ=options.get("environ"),
     )
     workspace = Workspace.open(resumed.path, environ=options.get("environ"), plugins=options.get("plugins", ()))
@@ -109,12 +110,13 @@ def open_resumed(
     rerun_from: str | None = None,
     workflow: str | Path | None = None,
     trust_history: bool = False,
+    record: str | Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> ResumedRun:
     """Return a recorded run for `prepare`. Raise JournalError, RefusedError or UsageError.
 
     Args:
-        run, folder, inputs, timeout, rerun_from, workflow, trust_history, environ: as for `resume`.
+        run, folder, inputs, timeout, rerun_from, workflow, trust_history, record, environ: as for `resume`.
     """
     workspace = Workspace.open(None if folder is None else Path(folder), environ=environ)
     journal = workspace.journal()
@@ -126,6 +128,7 @@ def open_resumed(
         rerun_from=rerun_from,
         workflow=None if workflow is None else Path(workflow),
         trusted=trust_history or trusted_by_variable(workspace.environ, journal.path) is True,
+        record=None if record is None else Path(record),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nika_core.app.found_history import history_of
 from nika_core.app.recorded_runs import RECORDED_STATES, recorded_run, recorded_runs
-from nika_core.app.results import RecordedRun, SentSignal, TaskReason, Transcript
+from nika_core.app.results import RecordedRun, SentSignal, TaskPayload, TaskReason, Transcript
 from nika_core.app.trust import trusted_by_variable
 from nika_core.errors import UsageError
 from nika_core.journal import RunSummary
@@ -127,6 +127,25 @@ def why(run: str, task: str, *, folder: str | Path | None = None) -> TaskReason:
     from nika_core.app.task_reasons import task_reason
 
     return task_reason(history_of(folder), run, task)
+
+
+def payload(run: str, task: str, *, folder: str | Path | None = None) -> TaskPayload:
+    """Return what a task of a run was given: its payload with the references filled in, masked.
+
+    History has the hash of a payload only. The payload is made again from what the run was started with and from the
+    outputs before it, and returned only if its hash is the recorded one: `problem` says why it cannot be told.
+
+    Args:
+        run, folder: as for `get`.
+        task: its id, also of an item, a round or an inner task: `review[3]`, or `review.3`.
+
+    Raises:
+        JournalError: there is no such run.
+        UsageError: the run has no such task.
+    """
+    from nika_core.app.task_payloads import task_payload
+
+    return task_payload(_workspace(folder), history_of(folder), run, task)
 
 
 def record(run: str, *, to: str | Path | None = None, folder: str | Path | None = None) -> Path:

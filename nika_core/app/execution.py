@@ -200,6 +200,7 @@ class Execution:
             result = await self._result(self._run)
             self.warnings += [*observing.warnings(), *budget.ledger.overdrafts()]
             self.warnings += unused_answers(self._answers, result)
+            self.warnings += () if self._tape is None else self._tape.gaps(result)
             await self._finish(result)
             if result.status is RunStatus.PAUSED and self._journal is not None:
                 with suppress(JournalError):  # `finish` has told it

@@ -37,7 +37,9 @@ def recorded_run(journal: Journal, run: str, *, large_outputs: bool = True) -> R
     """Return one run with its tasks, by its id or a unique beginning of it. Raise JournalError."""
     recorded = journal.load(run, large=large_outputs)
     with journal.damage_told(recorded.run.id):
-        return _typed(_run_json(recorded))
+        found = _run_json(recorded)
+        del recorded  # of a large run, its events are larger than what is returned
+        return _typed(found)
 
 
 def _listed(journal: Journal, summary: RunSummary) -> RecordedRun:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 from nika_core.app.own_runs import sealed
@@ -14,10 +15,13 @@ from nika_core.app.prepared_run import PreparedRun
 from nika_core.engine.core.hashing import digest
 from nika_core.engine.core.messages import Outcome
 from nika_core.engine.core.ports import CachedResult
+from nika_core.errors import NikaError
 from nika_core.journal import Journal, ResultStore, StoredResult
 from nika_core.journal.encoding import decode, encode
 from nika_core.model.events import Event, EventKind
 from nika_core.model.files import FileError
+from nika_core.model.template import Template
+from nika_core.model.workflow import Task
 from nika_core.registry import Kind
 
 _NOT_KEPT: Final = ("error", "truncated", "withheld", "lost")
@@ -27,12 +31,43 @@ _FAULTS: Final = (OSError, FileError, sqlite3.Error)
 
 def result_cache(prepared: PreparedRun, journal: Journal, notice: Callable[[str], None]) -> RunCache:
     """Return the cache of a run."""
-    registry = prepared.workspace.registry
-    plugins = {record.word: record.origin for record in registry.usable() if record.kind is Kind.KEYWORD}
+    records = prepared.workspace.registry.usable()
+    plugins = {record.word: record.origin for record in records if record.kind is Kind.KEYWORD}
+    versions = {record.word: record.origin for record in records if record.kind is Kind.PROVIDER}
+
+    known: dict[int, tuple[Task, list[str]]] = {}  # a list asks for each of its items
+
+    def plugins_of(task: Task) -> list[str]:
+        if id(task) not in known:
+            providers = [versions.get(name, "") for name in providers_of(task, prepared)]
+            known[id(task)] = task, [plugins.get(task.keyword, ""), *providers]
+        return known[id(task)][1]
+
     options = prepared.options
     # What is taken makes no steps, and a recording without steps could not be replayed.
     reads = not options.refresh and options.record is None
-    return RunCache(journal, plugins, prepared.workspace.clock.time, notice, reads=reads)
+    return RunCache(journal, plugins_of, prepared.workspace.clock.time, notice, reads=reads)
+
+
+def providers_of(task: Task, prepared: PreparedRun) -> list[str]:
+    """Return the names of the providers that may answer for a task, as far as they are known before it runs."""
+    if not prepared.workspace.registry.keyword(task.keyword).needs_provider:
+        return []
+    own, chain = task.payload.get("model"), task.payload.get("fallback")
+    found: set[str] = set()
+    for each in prepared.everywhere():  # its model may be that of its own workflow's agent block
+        agent = each.agent
+        if isinstance(own, Template):
+            found |= each.providers.keys()
+            continue
+        models = [(own if isinstance(own, str) else agent.model, False)]
+        named = chain if isinstance(chain, list | tuple) else () if own is not None else agent.fallback
+        models += [(name, True) for name in named if isinstance(name, str)]
+        for model, fallback in models:
+            with suppress(NikaError):  # the task says so when it runs
+                if model:
+                    found.add(each.directory.choose(agent.provider, model, fallback=fallback)[0].name)
+    return sorted(found)
 
 
 class RunCache:
@@ -44,7 +79,7 @@ class RunCache:
     def __init__(
         self,
         journal: Journal,
-        plugins: dict[str, str],
+        plugins_of: Callable[[Task], list[str]],
         now: Callable[[], float],
         notice: Callable[[str], None],
         *,
@@ -53,14 +88,14 @@ class RunCache:
         """Prepare; nothing is opened yet.
 
         Args:
-            plugins: by keyword, the distribution that offers it, and its version.
+            plugins_of: returns the distributions, each with its version, that make a task what it is.
             now: seconds since the epoch.
             notice: tells the user something.
             reads: whether results are taken; else they are only kept.
         """
         self._journal = journal
         self._folder = str(journal.folder.resolve())
-        self._plugins = plugins
+        self._plugins_of = plugins_of
         self._now = now
         self._notice = notice
         self._reads = reads
@@ -76,9 +111,9 @@ class RunCache:
 
     # ---- what the core asks
 
-    def key(self, keyword: str, folder: str, definition: str, given: str) -> str:
+    def key(self, task: Task, folder: str, definition: str, given: str) -> str:
         """Return the name of a task's result, as `ResultCache` says."""
-        return digest([self._plugins.get(keyword, ""), folder, definition, given])
+        return digest([self._plugins_of(task), folder, definition, given])
 
     def get(self, key: str, max_age: float) -> CachedResult | None:
         """Return a result of this user's that is young enough."""

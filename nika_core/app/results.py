@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nika_core.errors import Problem
 from nika_core.model.events import Event
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure, result_of
 from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import dataclass, field
@@ -317,3 +317,18 @@ class TaskReason:
     message: str
     compared_with: str | None = None
     differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPayload:
+    """What a task of a run was given.
+
+    Attributes:
+        payload: its payload, with its references filled in and secrets masked; None: it cannot be told.
+        problem: why it cannot be told, as the rest of a sentence that begins with the task; "": it can.
+    """
+
+    run_id: str
+    task: str
+    payload: JsonObject | None
+    problem: str = ""

@@ -19,7 +19,7 @@ from nika_core.model.events import Event
 from nika_core.model.files import FileError, open_file
 from nika_core.model.ids import NodeId, node_id_of, parent_id, top_task
 from nika_core.model.workflow import Workflow
-from nika_core.values import dataclass
+from nika_core.values import dataclass, replace
 
 if TYPE_CHECKING:
     from nika_core.app.only_task import OnlyTask
@@ -53,6 +53,7 @@ def open_run(
     rerun_from: str | None = None,
     workflow: Path | None = None,
     trusted: bool = False,
+    record: Path | None = None,
 ) -> ResumedRun:
     """Return a recorded run to resume.
 
@@ -60,6 +61,7 @@ def open_run(
         run: its id, or a unique beginning of it.
         inputs, timeout, workflow: in place of the recorded ones.
         trusted: whether the user trusts the history, even if somebody else wrote it.
+        record: the folder in which what runs now is recorded.
 
     Raises:
         JournalError: there is no such run, or its workflow is gone.
@@ -71,12 +73,17 @@ def open_run(
     recorded = journal.load(run, lazy=True)
     _refuse_another_s(journal, recorded, workflow, trusted=trusted)  # before it can ask for an input that is a secret
     with journal.damage_told(recorded.run.id):
-        options = _options_of(recorded, inputs or {}, timeout)
+        options = replace(recorded_options_of(recorded, inputs or {}, timeout), record=record)
     path = _workflow_path(recorded) if workflow is None else workflow.absolute()
     return ResumedRun(journal, recorded, options, path, node_of(rerun_from))
 
 
-def _options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
+def recorded_options_of(recorded: Recorded, given: Mapping[str, Any], timeout: float | None) -> RunOptions:
+    """Return what a run was started with. Raise UsageError if history does not have an input, which held a secret.
+
+    Args:
+        given, timeout: in place of the recorded inputs and timeout.
+    """
     recorded_options = recorded.info.options
     inputs = {**recorded.info.inputs, **given}
     missing = [name for name in recorded_options.get("withheld", ()) if name not in given]

@@ -21,13 +21,15 @@ _NAME: Final = str.maketrans({"[": "-", "]": "", "/": "+"})
 class RunFolder:
     """Makes the folder when a template first asks for it."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, makes: bool = True) -> None:
         """Prepare it; nothing is made yet.
 
         Args:
             path: where it is kept; None: the run has no history, and the folder goes when the run has ended.
+            makes: whether it is made; else only its name is told.
         """
         self._path = path
+        self._makes = makes
         self._temporary: Path | None = None
 
     def path(self, scope: str | None = None) -> str:
@@ -40,6 +42,8 @@ class RunFolder:
             if self._path is None:
                 self._temporary = self._path = Path(tempfile.mkdtemp(prefix="nika-run-"))
             path = self._path if scope is None else self._path / _INNER / scope.translate(_NAME)
+            if not self._makes:
+                return str(path.absolute())
             for each in (path, *path.parents[: len(path.parts) - len(self._path.parts)]):
                 if each.is_symlink():
                     raise OSError(errno.ELOOP, f"{each} is a link, and none is followed here")

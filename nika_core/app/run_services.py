@@ -7,13 +7,12 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from nika_core.app.attached_paths import with_files
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.mock_shapes import Shape, wanted_outputs
 from nika_core.app.mock_step import MockStep
-from nika_core.app.model_checks import with_model
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.rate_governor import governor_of
+from nika_core.app.rendering import rendering
 from nika_core.app.run_folder import RunFolder
 from nika_core.app.run_policies import RunPolicies
 from nika_core.app.run_secrets import late_values
@@ -24,15 +23,9 @@ from nika_core.engine.llm.breaker import BreakerSettings
 from nika_core.engine.llm.budget import Budget
 from nika_core.engine.llm.caller import ResilientCaller
 from nika_core.engine.local.services import Services
-from nika_core.model.json import Json, JsonObject
-from nika_core.model.late_values import LateValue
-from nika_core.model.limits import LimitKind
-from nika_core.model.template import Placeholder
-from nika_core.model.workflow import Task
-from nika_core.plugin import Question, Step, Values
+from nika_core.model.json import Json
+from nika_core.plugin import Question, Step
 from nika_core.registry import Kind
-from nika_core.template import render_payload, resolve, resolve_early
-from nika_core.values import replace
 
 if TYPE_CHECKING:
     from nika_core.app.recording.tapes import RunTape
@@ -62,7 +55,7 @@ def run_services(
     """
     workspace = prepared.workspace
     catalog, limits = workspace.registry, prepared.limits
-    json_depth = limits.counts.get(LimitKind.JSON_DEPTH)
+    rendered, resolved = rendering(prepared, folder)
 
     @cache
     def wanted() -> dict[str, Shape]:
@@ -74,30 +67,6 @@ def run_services(
         if prepared.options.mock and not (keyword.only_asks or (prepared.options.replays and keyword.in_place)):
             return MockStep(catalog.facets(word), wanted)
         return catalog.new_step(word)
-
-    @cache
-    def is_late(source: str) -> bool:
-        return catalog.template_source(source).late
-
-    def resolved(placeholder: Placeholder, values: Values) -> Json:
-        return resolve(placeholder, replace(values, run=folder.added_to(values.run)), catalog.source)
-
-    def rendered(task: Task, values: Callable[[], Values]) -> JsonObject:
-        seen: Values | None = None
-
-        def value(placeholder: Placeholder) -> Json | LateValue:
-            nonlocal seen
-            if seen is None:
-                seen = values()
-                seen = replace(seen, run=folder.added_to(seen.run))
-            return resolve_early(placeholder, seen, catalog.source, is_late)
-
-        keyword, facets = prepared.keywords[task.keyword], prepared.facets[task.keyword]
-        payload = render_payload(keyword, facets, task.payload, value, max_depth=json_depth)
-        payload = with_model(payload, keyword, workspace.project, provider=prepared.options.provider)
-        if prepared.options.mock and prepared.options.recording is None:
-            return payload  # no file is looked at
-        return with_files(payload, task, keyword, folder.path)
 
     caller = ResilientCaller(
         prepared.directory,

@@ -81,11 +81,12 @@ def task_reason(journal: Journal, run: str, task: str) -> TaskReason:
     with journal.damage_told(recorded.run.id):
         told = _Told(recorded, node)
         if told.end is None:
-            raise _no_such_task(recorded, node)
+            raise no_such_task(recorded, node)
         return _reason(journal, recorded, node, told, told.end)
 
 
-def _no_such_task(recorded: Recorded, node: NodeId) -> UsageError:
+def no_such_task(recorded: Recorded, node: NodeId) -> UsageError:
+    """Return the error for the id of a task that a run does not have."""
     tasks = list(dict.fromkeys(event.task for event in recorded.events if event.task is not None))
     close = nearest(node, tasks)
     more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
@@ -183,7 +184,7 @@ def _why_not_cached(began: Mapping[str, Any], then: _Told, other: str) -> str:
     if not kept:
         return f"{same}, but that run kept no results"
     if kept != name:
-        return f"{same} but the version of the keyword's plugin, or the workflow's folder"
+        return f"{same} but the version of a plugin (the keyword's, or a provider's), or the workflow's folder"
     return f"{same}, but the result is too old, was passed by (--refresh), or is no longer in .nika/cache.db"
 
 

@@ -9,11 +9,13 @@ import typer
 
 import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, style_data
-from nika_core.cli.options import Format, FormatOption
+from nika_core.cli.options import Format, FormatOption, completing
 
 
 def explain_command(
-    code: Annotated[str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.")],
+    code: Annotated[
+        str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.", autocompletion=completing("codes"))
+    ],
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Explain a NIKA code: what it means, an example that causes it, and its fix."""

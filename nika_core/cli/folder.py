@@ -11,6 +11,7 @@ from typer.core import TyperOption
 from nika_core.cli.console import plain
 from nika_core.errors import UsageError
 
+_FOLDER = "nika.folder"
 _NAMES = ("-C", "--folder")
 
 
@@ -39,8 +40,17 @@ def folder_option() -> TyperOption:
     )
 
 
+def completion_folder(context: Any) -> str | None:
+    """Return the folder that was named to a command whose arguments are being completed."""
+    folder: str | None = context.meta.get(_FOLDER)
+    return folder
+
+
 def _enter(context: Any, parameter: Any, folder: str | None) -> None:
-    if not folder or context.resilient_parsing:
+    if not folder:
+        return
+    if context.resilient_parsing:  # of a completion: its context has been left before anything is looked for
+        context.meta[_FOLDER] = folder
         return
     before = Path.cwd()
     try:

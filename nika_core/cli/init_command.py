@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,23 @@ from nika_core.model.files import is_folder
 from nika_core.model.json import JsonObject
 
 
+class _Template(StrEnum):
+    """What a new project does."""
+
+    HELLO = "hello"
+    REVIEW = "review"
+    TRIAGE = "triage"
+    REPORT = "report"
+    AGENT = "agent"
+
+
 def init_command(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
+    template: Annotated[_Template, typer.Option("--template", help="What the project does.")] = _Template.HELLO,
     format_: FormatOption = Format.PRETTY,
 ) -> None:
     """Make a project that runs at once, without keys, on the mock provider. Nothing is overwritten."""
-    files = nika.init(folder, *_schemas(folder))
+    files = nika.init(folder, *_schemas(folder), template=template.value)
     if format_ is Format.JSON:
         print_json({"files": [{"path": str(made.path), "kept": made.kept} for made in files]})
         return

@@ -33,6 +33,17 @@ def _without_colours(format_: Any) -> Any:
     return format_
 
 
+def completing(kind: str) -> Any:
+    """Return what completes an argument or an option: a name of `nika_core.cli.completions`, imported only then."""
+
+    def complete(ctx: typer.Context) -> Any:
+        from nika_core.cli.completions import complete
+
+        return complete(kind, ctx)
+
+    return complete
+
+
 def format_option() -> Any:
     """Return the option `--format`, for any enumeration of formats."""
     return typer.Option("--format", help="The output's format.", callback=_without_colours)
@@ -45,10 +56,20 @@ WorkflowArgument = Annotated[
     Path | None, typer.Argument(help="The workflow's file; `-` reads it; without one, `main:` of nika.yaml.")
 ]
 InputOption = Annotated[
-    list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; KEY=@file reads a file.")
+    list[str] | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="KEY=VALUE",
+        help="An input; KEY=@file reads a file.",
+        autocompletion=completing("inputs"),
+    ),
 ]
 InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")]
-ProviderOption = Annotated[str | None, typer.Option("--provider", "-p", help="The provider for all models.")]
+ProviderOption = Annotated[
+    str | None,
+    typer.Option("--provider", "-p", help="The provider for all models.", autocompletion=completing("providers")),
+]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
 OnOption = Annotated[
     str | None,
@@ -64,7 +85,10 @@ EnvFileOption = Annotated[
 ]
 LAST = "last"
 RunArgument = Annotated[
-    str, typer.Argument(help="The run's id, a unique beginning of it, or `last`.", show_default=False)
+    str,
+    typer.Argument(
+        help="The run's id, a unique beginning of it, or `last`.", show_default=False, autocompletion=completing("runs")
+    ),
 ]
 TimeoutOption = Annotated[
     str | None,

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Final
 
 import typer
@@ -29,7 +30,7 @@ from nika_core.cli.console import (
     stdout_for_data,
     style,
 )
-from nika_core.cli.folder import folder_option
+from nika_core.cli.folder import completion_folder, folder_option
 from nika_core.cli.stdin import begin_command
 from nika_core.errors import NikaError, UsageError
 from nika_core.model.masking import Masker, secret_values
@@ -104,6 +105,17 @@ class LazyGroup(typer.core.TyperGroup):
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """As Typer does, without importing the commands: their summaries are in the table."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        with contextlib.chdir(completion_folder(ctx) or "."):
+            return [
+                SimpleNamespace(value=plain(name), type="plain", help=plain(summary))  # what shells are told of
+                for name, summary in _summaries().items()
+                if name.startswith(incomplete)
+            ]
+
     def make_context(self, *args: Any, **more: Any) -> Any:
         """As Typer does; the message of a usage error, which repeats what was typed, is made fit to be printed."""
         with _usage_errors_made_printable():
@@ -116,9 +128,8 @@ class LazyGroup(typer.core.TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The table, without importing what it lists."""
-        summaries = {name: lazy.summary for name, lazy in COMMANDS.items()} | _of_plugins()
         with formatter.section("Commands"):
-            formatter.write_dl([(plain(name), plain(summary)) for name, summary in summaries.items()])
+            formatter.write_dl([(plain(name), plain(summary)) for name, summary in _summaries().items()])
 
 
 @contextlib.contextmanager
@@ -132,6 +143,10 @@ def _usage_errors_made_printable() -> Iterator[None]:
             mask_project_secrets()
             error.message = plain(masked(message))  # type: ignore[attr-defined]  # see above
         raise
+
+
+def _summaries() -> dict[str, str]:
+    return {name: lazy.summary for name, lazy in COMMANDS.items()} | _of_plugins()
 
 
 def _of_plugins() -> dict[str, str]:
@@ -197,6 +212,14 @@ def _on_its_way_out(what: Any) -> None:
 
 def main() -> None:
     """Run the command line; every error ends in a message and an exit code, never in a traceback."""
+    if "_NIKA_COMPLETE" in os.environ:  # the shell asks while somebody types: nothing but completions is shown
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
+            _main()
+    else:
+        _main()
+
+
+def _main() -> None:
     open_closed_streams()
     begin_command()
     allow_colours(True)

@@ -20,6 +20,7 @@ from nika_core.cli.options import (
     SharedOption,
     TimeoutOption,
     VerboseOption,
+    completing,
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
@@ -34,7 +35,12 @@ def resume_command(
     run: RunArgument = LAST,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="TASK", help="Run this task (or e.g. review.3) and all below it again."),
+        typer.Option(
+            "--from",
+            metavar="TASK",
+            help="Run this task (or e.g. review.3) and all below it again.",
+            autocompletion=completing("tasks of a run"),
+        ),
     ] = None,
     input_: Annotated[
         list[str] | None, typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input, in place of the old one.")
@@ -47,6 +53,10 @@ def resume_command(
         bool,
         typer.Option("--trust-history", help="Resume a run that you have not recorded in this folder yourself."),
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="DIR", help="Keep what tasks that run now are given and give, for tests."),
+    ] = None,
     env_file: EnvFileOption = None,
     on: OnOption = None,
     shared: SharedOption = None,
@@ -68,6 +78,8 @@ def resume_command(
         if on is not None:
             if env_file is not None:
                 raise UsageError("--env-file is for runs in this process", hint="leave out --on, or --env-file")
+            if record is not None:
+                raise UsageError("--record is for runs in this process", hint="leave out --on, or --record")
             sys.exit(_resume_remote(run, on, shared, input_ or [], seconds, from_, workflow, format_, verbose))
         from nika_core.api.running import open_resumed
         from nika_core.cli.live_run import show_run
@@ -79,6 +91,7 @@ def resume_command(
             rerun_from=from_,
             workflow=workflow,
             trust_history=trust_history,
+            record=record,
         )
         environ = environ_with(env_file)
         workspace, options = open_command_workspace(resumed.path, environ), resumed.options

@@ -28,6 +28,7 @@ from nika_core.cli.options import (
     TimeoutOption,
     VerboseOption,
     WorkflowArgument,
+    completing,
     seconds_of,
 )
 from nika_core.cli.problems import (
@@ -86,7 +87,12 @@ def run_command(
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option("--only", metavar="TASK", help="Run this task alone; take the rest from the last run."),
+        typer.Option(
+            "--only",
+            metavar="TASK",
+            help="Run this task alone; take the rest from the last run.",
+            autocompletion=completing("tasks"),
+        ),
     ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Take no result of an earlier run, and keep none.")

@@ -16,6 +16,7 @@ from nika_core.cli.console import (
     format_table,
     json_text,
     mask_project_secrets,
+    mask_with,
     plain,
     print_data,
     print_error,
@@ -34,6 +35,7 @@ from nika_core.cli.options import (
     RunFormatOption,
     SharedOption,
     VerboseOption,
+    completing,
     seconds_of,
 )
 from nika_core.cli.progress import duration_text
@@ -198,22 +200,31 @@ def show(
     ] = False,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="TASK", help="With --transcript: of this task and what is inside it."),
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Only this task, with the payload that it was given.",
+            autocompletion=completing("tasks of a run"),
+        ),
     ] = None,
     on: OnOption = None,
     shared: SharedOption = None,
 ) -> None:
     """Show one run: every task with its state, attempts, time, tokens, cost, output and error."""
     run, on, shared = where(run, on, shared)
-    if task is not None and not transcript:
-        raise UsageError("--task goes with --transcript only", hint="nika runs show RUN --transcript --task TASK")
     if on is not None:
-        if transcript:
-            raise UsageError("the history of a run on a backend has no transcript", hint="leave out --transcript")
+        if transcript or task is not None:
+            word = "--transcript" if transcript else "--task"
+            raise UsageError(
+                f"{word} is for runs of this machine: a backend does not have it", hint=f"leave out {word}"
+            )
         _remote(on, shared).show(run, format_)
         return
     if transcript:
         _show_transcript(run, task, format_, verbose)
+        return
+    if task is not None:
+        _show_task(run, task, format_, verbose)
         return
     found = nika.to_json(nika.runs.get(run, large_outputs=verbose or format_ is Format.JSON))
     if format_ is Format.JSON:
@@ -234,6 +245,28 @@ def _show_transcript(run: str, task: str | None, format_: Format, verbose: bool)
         what = f"'{plain(task)}'" if task is not None else "this run"
         print_message(f"no conversation of {what} with a model is in the history of {about.run_id}")
     print_lines(conversation_lines(found, verbose, running=about.status == "running"))
+
+
+def _show_task(run: str, task: str, format_: Format, verbose: bool) -> None:
+    from nika_core.cli.given_payload import payload_json, payload_lines
+
+    mask_with(nika.Workspace.open().masker)
+    given = nika.runs.payload(run, task)
+    found = nika.to_json(nika.runs.get(given.run_id, large_outputs=verbose or format_ is Format.JSON))
+    node = next((each for each in _nodes(found["tasks"]) if each["id"] == given.task), {"id": given.task, "state": ""})
+    if format_ is Format.JSON:
+        print_json({"runId": given.run_id, **node, **payload_json(given)})
+        return
+    print_lines(_task_lines(node, verbose, _bold()))
+    print_lines(payload_lines(given))
+
+
+def _nodes(tasks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the tasks and all that is inside them."""
+    for task in tasks:
+        yield task
+        for kind in _CHILDREN:
+            yield from _nodes(task.get(kind, ()))
 
 
 def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
@@ -284,7 +317,7 @@ def _task_lines(
     if usage.get("models"):
         facts.append(f"by {plain(', '.join(usage['models']))}")
     if task.get("reused"):
-        facts.append("reused")
+        facts.append(f"reused ({plain(task['reason'])})" if task.get("reason") else "reused")
     key = f" ({plain(task['key'])})" if "key" in task else ""
     yield (f"{indent}{bold(task['id'])}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
     if "error" in task:
@@ -360,7 +393,10 @@ def _remote(url: str, shared: Path | None = None) -> RemoteRuns:
 @app.command()
 def rm(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or unique beginnings of them.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Ids, or unique beginnings of them.", autocompletion=completing("runs")
+        ),
     ] = None,
     older_than: OlderThanOption = None,
     format_: FormatOption = Format.PRETTY,

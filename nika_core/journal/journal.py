@@ -36,6 +36,7 @@ from nika_core.journal.values import (
     RunSummary,
     new_run_id,
 )
+from nika_core.model.events import Event
 from nika_core.values import replace
 
 if TYPE_CHECKING:
@@ -253,13 +254,16 @@ class Journal:
             if row is None:
                 raise faults.unknown_run(run)
             number, document_hash, document, blob, tasks = row[7:]
-            segments = connection.execute(
+            segments = connection.execute(  # one at a time: together they are as large as what is made of them
                 "SELECT id, events, blob FROM events WHERE id BETWEEN ? AND ? ORDER BY id", run_rows.range_of(number)
-            ).fetchall()
+            )
             read = cache(partial(joined, None, blobs=self._blobs))  # equal outputs are one object
             output = (cache(self._store.values.lazy) if lazy else read) if large else None
-            events = [each for _, text, data in segments for each in events_of(text, data, run_id, read, output)]
-            position = segments[-1][0] & run_rows.SPAN if segments else 0
+            events: list[Event] = []
+            position = 0
+            for segment, text, data in segments:
+                events += events_of(text, data, run_id, read, output)
+                position = segment & run_rows.SPAN
             kept = connection.execute(run_rows.MEMO, (number, TEXTS))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}
             told = decode(row[5])

@@ -14,12 +14,9 @@ from nika_core.values import dataclass
 SCHEMA_FILE: Final = ".vscode/nika-workflow.schema.json"
 PROJECT_SCHEMA_FILE: Final = ".vscode/nika-project.schema.json"
 SETTINGS_FILE: Final = ".vscode/settings.json"
-_TEMPLATES: Final = Path(__file__).with_name("files")
-_FILES: Final[Mapping[str, str]] = {
-    "nika.yaml": "project.yaml",
-    "hello.nika.yaml": "hello.yaml",
-    ".gitignore": "gitignore.txt",
-}
+_FILES: Final = Path(__file__).with_name("files")
+TEMPLATES: Final = ("hello", "review", "triage", "report", "agent")  # each has a folder of its own in `files`
+DEFAULT_TEMPLATE: Final = "hello"
 _BINDING: Final = {
     "yaml.schemas": {f"./{SCHEMA_FILE}": ["*.nika.yaml", "*.nika.yml"], f"./{PROJECT_SCHEMA_FILE}": ["nika.yaml"]}
 }
@@ -39,18 +36,25 @@ class Made:
 
 
 def make_project(
-    folder: Path, schema: JsonObject | None = None, project_schema: JsonObject | None = None
+    folder: Path,
+    schema: JsonObject | None = None,
+    project_schema: JsonObject | None = None,
+    *,
+    template: str = DEFAULT_TEMPLATE,
 ) -> list[Made]:
     """Write the files that are not there yet.
 
     Args:
         schema: the JSON Schema of workflows; without it nothing is written for editors.
         project_schema: the JSON Schema of the project file.
+        template: one of TEMPLATES.
 
     Raises:
-        UsageError: the folder cannot be made or written to.
+        UsageError: there is no such template, or the folder cannot be made or written to.
     """
-    texts = {name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
+    if template not in TEMPLATES:
+        raise UsageError(f"there is no template '{template}'", hint=f"there are: {', '.join(TEMPLATES)}")
+    texts = _texts(template)
     if schema is not None:
         texts[SETTINGS_FILE] = json.dumps(_BINDING, indent=2) + "\n"
         texts[SCHEMA_FILE] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -62,6 +66,17 @@ def make_project(
             f"the project cannot be written: {error.strerror or error}: {error.filename or folder}",
             hint="name a folder in which you may write, or one that does not exist yet",
         ) from None
+
+
+def _texts(template: str) -> dict[str, str]:
+    """Return the text of each file of a template, by its path in the project."""
+    project = "project.yaml" if template == DEFAULT_TEMPLATE else "project_of_template.yaml"
+    texts = {"nika.yaml": (_FILES / project).read_text("utf-8").replace("MAIN", f"{template}.nika.yaml")}
+    folder = _FILES / template
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            texts[path.relative_to(folder).as_posix()] = path.read_text("utf-8")
+    return {**texts, ".gitignore": (_FILES / "gitignore.txt").read_text("utf-8")}
 
 
 def _write(path: Path, text: str, by_hand: str | None) -> Made:

@@ -13,6 +13,7 @@ import pytest
 import nika_core as nika
 from nika_core import codes
 from nika_core.errors import ProblemsError, UsageError
+from nika_core.model.cases import Expects
 from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
 from nika_core.testing import ScriptedModel, model_reply, scripted
@@ -268,6 +269,15 @@ def test_every_mistake_in_a_test_file_is_told_with_its_line(folder: Path):
         (16, "unknown key `expects`"),
         (17, "a case is a mapping with `name:` and `expect:`"),
     ]
+
+
+def test_the_hint_for_an_unknown_expectation_lists_those_that_there_are(folder: Path):
+    path = write(folder, "flow.nika.test.yaml", "cases:\n  - {name: one, expect: [{zzzz: 1}]}\n")
+    with pytest.raises(ProblemsError) as caught:
+        nika.load_tests(path)
+    hint = str(caught.value.problems[0].hint)
+    assert all(f"`{each.value}`" in hint for each in Expects)
+    assert "`not-`" in hint
 
 
 def test_a_task_that_the_workflow_does_not_have_is_named_wherever_it_stands(folder: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -12,6 +13,8 @@ import pytest
 
 import nika_core as nika
 from nika_core import codes
+from nika_core.api.running import open_resumed
+from nika_core.app.recording.recording import Recording, recorded_entry
 from nika_core.errors import UsageError
 from nika_core.model.message import ToolCall
 from nika_core.model.usage import Usage
@@ -129,6 +132,74 @@ def test_what_was_not_recorded_fails_and_shows_the_nearest_with_the_difference(t
     assert "-    text: Grace Hopper\n+    text: Grace Hoper" in failure.message
     assert "nika test --update" in str(failure.hint)
     assert stamps == ["Ada", "Grace Hopper"]
+
+
+def test_the_nearest_is_found_by_characters_and_not_by_lines(tmp_path: Path):
+    texts = ["a red fish in the sea", "one tall tree on a hill", "the moon over a lake"]
+    entries = [
+        recorded_entry(asked(f"{text}, and {'x' * 200}", task=f"t{number}"), [{}], computed=False)
+        for number, text in enumerate(texts)
+    ]
+    recording = Recording(tmp_path, "flow", entries)
+    for number, changed in enumerate(("a red dish in the seas", "one tall tree on the hill", "the moon over lakes")):
+        near = recording.nearest(asked(f"{changed}, and {'x' * 200}", task="other"))
+        assert near is not None
+        assert near.request["task"] == f"t{number}"
+
+
+def test_the_nearest_of_many_is_looked_for_with_a_bound(tmp_path: Path):
+    """What is compared in all is bounded: eight times as many requests do not take eight times eight times as long."""
+
+    def seconds(count: int) -> float:
+        texts = (f"{number} {'abcdefghij' * 500}" for number in range(count))
+        entries = [recorded_entry(asked(text), [{}], computed=False) for text in texts]
+        recording = Recording(tmp_path, "flow", entries)
+        began = time.process_time()
+        near = recording.nearest(asked("7 " + "abcdefghij" * 500 + "!"))
+        assert near is not None
+        return time.process_time() - began
+
+    few, many = min(seconds(20) for _ in range(3)), min(seconds(160) for _ in range(2))
+    assert many < 32 * few
+
+
+def asked(text: str, task: str = "it") -> dict[str, Any]:
+    return {"task": task, "keyword": "stamp", "given": {"payload": {"text": text}}}
+
+
+def test_what_a_list_asks_and_is_not_recorded_is_said_once_with_a_count(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, "tasks:\n  - {id: all, forEach: [a, b, c], stamp: 'v1 ${each.item}', onError: continue}\n")
+    run(path, record=tmp_path / "rec")
+    changed = write(tmp_path, path.read_text().replace("v1", "v2"))
+    prepared = nika.prepare(changed, recording=tmp_path / "rec", plugins=[_Hooks()])
+    execution = nika.start(prepared, journal=False)
+    result = nika.run_to_end(execution.run())
+    (message,) = execution.not_recorded
+    assert message.startswith("`all[0]` and 2 more of its task ask for what the recording in")
+    assert "-    text: v1 a\n+    text: v2 a" in message
+    failures = [child.failure for child in result.tasks[0].children]
+    assert all(failure is not None and failure.code == codes.NOT_RECORDED for failure in failures)
+
+
+def test_a_resumed_run_records_what_runs_and_says_what_is_missing(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, "tasks:\n  - {id: first, shell: echo 1}\n  - {id: then, shell: 'echo {{first}}; exit 1'}\n")
+    rec = tmp_path / "rec"
+    first = nika.run(path)
+    path.write_text(path.read_text().replace("exit 1", "exit 0"))
+    half = resume(first.run_id, tmp_path, rec)
+    assert [name.partition(".")[0] for name in sorted(contents(rec))] == ["recording", "then"]
+    (warning,) = half.warnings
+    assert "has nothing of first: reused, not run" in warning
+    assert resume(first.run_id, tmp_path, rec, rerun_from="first").warnings == []
+    assert run(path, recording=rec).output == "1"
+    assert resume(first.run_id, tmp_path, rec).warnings == []  # the folder has what is reused
+
+
+def resume(run_id: str, folder: Path, record: Path, rerun_from: str | None = None) -> nika.Execution:
+    resumed = open_resumed(run_id, folder=folder, record=record, rerun_from=rerun_from)
+    execution = nika.start(nika.prepare(resumed.path, resumed=resumed))
+    assert nika.run_to_end(execution.run()).succeeded
+    return execution
 
 
 def test_models_and_tools_are_replayed_with_their_events_and_their_cost(tmp_path: Path):

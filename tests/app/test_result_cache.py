@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 import nika_core as nika
-from nika_core.app.result_cache import RunCache
+from nika_core.app.result_cache import RunCache, providers_of, result_cache
 from nika_core.errors import ProblemsError, UsageError
 from nika_core.journal import Journal, ResultStore, StoredResult
 from nika_core.journal.patience import Patience
 from nika_core.model.events import Event, EventKind
+from nika_core.model.workflow import Task
+from nika_core.registry import Kind
+from nika_core.values import replace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 COUNTED = """\
@@ -253,16 +256,16 @@ def test_a_result_is_taken_until_it_is_too_old_and_never_before_it_was_made(tmp_
     now = [1000.0]
     (tmp_path / ".nika").mkdir()
     assert nika.run(_own_key(tmp_path), environ=dict(os.environ)).succeeded
-    cache = RunCache(Journal.open(tmp_path), {"shell": "d 1"}, lambda: now[0], lambda _: None)
-    key = cache.key("shell", ".", "d", "p")
-    assert key != RunCache(Journal.open(tmp_path), {"shell": "d 2"}, lambda: 0.0, lambda _: None).key(
-        "shell", ".", "d", "p"
+    cache = RunCache(Journal.open(tmp_path), lambda _: ["d 1"], lambda: now[0], lambda _: None)
+    key = cache.key(Task("t", "shell", {}), ".", "d", "p")
+    assert key != RunCache(Journal.open(tmp_path), lambda _: ["d 2"], lambda: 0.0, lambda _: None).key(
+        Task("t", "shell", {}), ".", "d", "p"
     )
     cache.record([Event(1, "run", now[0], EventKind.TASK_STARTED, "t", {"cache": key})])
     cache.record([Event(2, "run", now[0], EventKind.TASK_SUCCEEDED, "t", {"output": [1, "ü\ud800"]})])
     assert cache.close() == ""
 
-    later = RunCache(Journal.open(tmp_path), {"shell": "d 1"}, lambda: now[0], lambda _: None)
+    later = RunCache(Journal.open(tmp_path), lambda _: ["d 1"], lambda: now[0], lambda _: None)
     for seconds, taken in ((0, True), (60, True), (61, False), (-1, False)):
         now[0] = 1000.0 + seconds
         assert (later.get(key, 60) is not None) is taken
@@ -271,6 +274,38 @@ def test_a_result_is_taken_until_it_is_too_old_and_never_before_it_was_made(tmp_
     assert found is not None
     assert (found.outcome.output, found.run_id, found.at) == ([1, "ü\ud800"], "run", 1000.0)
     later.close()
+
+
+TWO_MODELS = """\
+agent: {provider: mock, model: mock-1, fallback: [ollama/llama3.2]}
+tasks:
+  - {id: main, llm: hello, cache: true}
+  - {id: own, llm: {prompt: hello, model: mock-2}, cache: true}
+  - {id: shell, shell: echo, cache: true}
+"""
+
+
+def test_a_result_of_another_version_of_the_provider_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "w.nika.yaml"
+    path.write_text(TWO_MODELS)
+    prepared = nika.prepare(path)
+    tasks = prepared.workflow.tasks
+    assert [providers_of(task, prepared) for task in tasks] == [["mock", "ollama"], ["mock"], []]
+    registry, journal = prepared.workspace.registry, Journal.open(tmp_path)
+
+    def keys(upgraded: str = "") -> list[str]:
+        records = [
+            replace(each, version="99") if (each.kind, each.word) == (Kind.PROVIDER, upgraded) else each
+            for each in registry.usable()
+        ]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(registry, "usable", lambda: records)
+            cache = result_cache(prepared, journal, lambda _: None)
+        return [cache.key(task, ".", "d", "p") for task in tasks]
+
+    before = keys()
+    assert [one == other for one, other in zip(before, keys("ollama"), strict=True)] == [False, True, True]
+    assert [one == other for one, other in zip(before, keys("mock"), strict=True)] == [False, False, True]
 
 
 def _own_key(folder: Path) -> Path:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from nika_core.errors import UsageError
+from nika_core.scaffold.project import TEMPLATES, make_project
+
 from .conftest import Nika
 
 
@@ -23,6 +26,35 @@ def test_a_new_project_runs_at_once_and_is_valid(nika: Nika, folder: Path, monke
         "greet": "llm", "count": "shell", "praise": "llm"
     }  # fmt: skip
     assert "Ada" in run.json["output"]
+
+
+@pytest.mark.parametrize("template", ["review", "triage", "report", "agent"])
+def test_a_template_is_valid_runs_offline_and_becomes_real_with_two_edits(
+    nika: Nika, folder: Path, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    assert nika("init", "--template", template).code == 0
+
+    checked = nika("validate", ".")
+    assert (checked.code, checked.err) == (0, "")
+    assert nika("run", "--format", "json").json["status"] == "succeeded"
+
+    project = folder / "nika.yaml"
+    text = project.read_text()
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    project.write_text(
+        text.replace("provider: mock ", "provider: claude ").replace("model: mock-small ", "model: claude-sonnet-5 ")
+    )
+    planned = nika("plan")
+    assert (planned.code, planned.err) == (0, "")
+    assert "touches model: claude-sonnet-5" in planned.out
+    assert "mock" not in planned.out
+
+
+def test_the_templates_of_the_command_line_are_those_there_are(nika: Nika, folder: Path) -> None:
+    (option,) = [each for each in nika("init", "--help").out.splitlines() if "--template" in each]
+    assert "|".join(TEMPLATES) in option
+    with pytest.raises(UsageError, match="there is no template 'x'"):
+        make_project(folder, template="x")
 
 
 def test_the_condition_of_the_first_workflow_can_be_false(

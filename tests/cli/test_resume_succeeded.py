@@ -68,6 +68,7 @@ def test_nothing_runs_if_nothing_has_changed_and_it_says_so(nika: Nika, run: str
     again = nika("resume", run, "--format", "json")
     assert (again.code, again.json["status"], _reused(again), _ran(folder)) == (0, "succeeded", ALL, [])
     assert nika("runs", "show", run, "--format", "json").json["status"] == "succeeded"
+    assert nika("runs", "show", run).out.count("reused (its definition and what it is given are unchanged)") == len(ALL)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,12 @@ def test_an_edited_task_and_what_depends_on_it_run_again(
     assert _ran(folder) == []
     assert "nothing has changed" in nika("resume", run).err
     assert _ran(folder) == []
+
+
+def test_a_run_on_a_backend_is_not_recorded_which_the_error_says(nika: Nika, folder: Path) -> None:
+    done = nika("resume", "some-run", "--on", "temporal://localhost:7233/default", "--record", "rec")
+    assert (done.code, "--record is for runs in this process" in done.err) == (2, True)
+    assert not (folder / "rec").exists()
 
 
 def test_a_changed_file_of_a_task_runs_it_again(nika: Nika, write: Write, run: str, folder: Path) -> None:

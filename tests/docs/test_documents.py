@@ -24,7 +24,6 @@ PAGES = [
     *(ROOT / page for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "plugins").glob("*/README.md")),
     *sorted((ROOT / "examples").glob("**/README.md")),
-    *sorted((ROOT / "skills").glob("*/SKILL.md")),
 ]
 FOLLOWED = {
     "tutorial.md",
@@ -44,7 +43,7 @@ NOT_HERE = {codes.ENV_NOT_SET, codes.MISSING_SECRET, codes.FILE_UNREADABLE, code
 MARK = "invalid"  # ```yaml invalid: shown because it is wrong
 
 _ABSENT = re.compile(r"^the file .* does not exist$|^no MCP server .* is declared$")
-_LINK = re.compile(r"(?<!\!)\[[^\]\n]*\]\(([^)\s]+)\)")
+_LINK = re.compile(r"(?<!\!)\[[^\]]*\]\(([^)\s]+)\)")
 _COMMAND = re.compile(r"(?:^|[`$&|(] ?)nika ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)((?: [^`\n&|)]*)?)", re.MULTILINE)
 
 

@@ -20,7 +20,6 @@ _WORDS = re.compile(rf"\b(?:{WORDS})\b")
 
 PAGES = [
     *(ROOT / page for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-    *sorted((ROOT / "skills").rglob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "plugins").glob("*/README.md")),
     *sorted((ROOT / "examples").rglob("*.md")),

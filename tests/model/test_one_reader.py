@@ -12,6 +12,7 @@ READER = "nika_core/model/files.py"
 EXCEPTIONS = {
     READER: "is the reader",
     "nika_core/explanations/__init__.py": "reads Nika's own texts",
+    "nika_core/scaffold/files/agent/notes.py": "is a file of a new project, and no part of Nika",
     "nika_core/journal/locks.py": "writes its own lock files, and checks that they are",
     "nika_core/journal/blobs.py": "syncs a folder",
     "nika_core/journal/patience.py": "connects SQLite to what the store and the rate store have checked",
@@ -29,6 +30,7 @@ EXCEPTIONS = {
     "nika_core/cli/exit_deadline.py": "opens the null device",
     "nika_core/cli/console.py": "opens the null device",
     "nika_core/cli/program.py": "opens the null device",
+    "plugins/command-ui/nika_command_ui/server.py": "reads the files of its own page",
     "nika_core/registry/metadata.py": "reads what installers wrote about installed distributions",
     "nika_core/registry/probe.py": "reads and writes a file in a temporary folder of its own",
     "nika_core/scaffold/plugin_template.py": "reads Nika's own templates",

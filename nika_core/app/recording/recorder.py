@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nika_core.app.recording.recording import Entry, recorded_entry, write_entries
 from nika_core.app.recording.requests import Requests
@@ -23,7 +23,10 @@ from nika_core.engine.task.tape import TapedContext
 from nika_core.errors import TaskError
 from nika_core.model.files import FileError
 from nika_core.model.json import JsonObject
+from nika_core.model.state import RunResult
 from nika_core.plugin import Keyword, ModelReply, ModelRequest, WaitFor
+
+_NAMED: Final = 5  # tasks that a message names
 
 
 @dataclass
@@ -137,6 +140,21 @@ class Recorder:
             requests.setdefault(key, _Kept(request, kept.run_id, kept.computed))
             gave.setdefault(key, []).append(result)
         return [recorded_entry(kept.request, gave[key], computed=kept.computed) for key, kept in requests.items()]
+
+    def gaps(self, result: RunResult) -> list[str]:
+        """Say which tasks were reused and are not in the folder from an earlier life of the run, either."""
+        missing = [
+            task.id
+            for task in result.tasks
+            if task.reused and not any(True for _ in self.directory.glob(f"{task.id}[.-]*"))
+        ]
+        if not missing:
+            return []
+        named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
+        return [
+            f"the recording in {self.directory} has nothing of {named}: reused, not run. To record all tasks, "
+            f"record a new run, or resume from the first one: nika resume {result.run_id} --from {missing[0]} --record"
+        ]
 
     def finish(self) -> str:
         """Write what was kept; return what the user should know if that fails, else ""."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher, unified_diff
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ _VERSION: Final = 1
 _SUFFIX: Final = ".yaml"
 _SHOWN_LINES: Final = 24  # of a difference
 _COMPARED: Final = 20_000  # characters of a request
+_COMPARED_IN_ALL: Final = 2_000_000  # characters of the recorded requests, for one that is not recorded
 _MODEL: Final = "model"
 _UNSAFE: Final = re.compile(r"[^\w.-]")
 
@@ -72,6 +74,7 @@ class Recording:
         self.workflow = workflow
         self._entries = {entry.digest: entry for entry in entries}
         self._used: set[str] = set()
+        self._lines: dict[str, Counter[str]] = {}
 
     @classmethod
     def open(cls, path: str | Path) -> Recording:
@@ -105,18 +108,21 @@ class Recording:
 
     def nearest(self, request: JsonObject) -> Entry | None:
         """Return the recorded request that is most like one that was not recorded: of its task, else of its keyword."""
-        entries = self._entries.values()
         for same in ("task", "keyword"):
-            alike = [entry for entry in entries if entry.request[same] == request[same]]
+            alike = [key for key, entry in self._entries.items() if entry.request[same] == request[same]]
             if alike:
-                matcher = SequenceMatcher(b=as_yaml(request)[:_COMPARED].splitlines(), autojunk=False)
-
-                def likeness(entry: Entry, matcher: SequenceMatcher[str] = matcher) -> float:
-                    matcher.set_seq1(as_yaml(entry.request)[:_COMPARED].splitlines())
-                    return matcher.ratio()
-
-                return max(sorted(alike, key=lambda entry: entry.name), key=likeness)
+                asked = Counter(_text(request).splitlines())
+                alike.sort(key=lambda key: self._entries[key].name)
+                most = _COMPARED_IN_ALL // len(alike)
+                return self._entries[max(alike, key=lambda key: _likeness(asked, self._lines_of(key), most))]
         return None
+
+    def _lines_of(self, key: str) -> Counter[str]:
+        """Return the lines of a recorded request; to write one as YAML takes long, and a run may ask for many."""
+        lines = self._lines.get(key)
+        if lines is None:
+            lines = self._lines[key] = Counter(_text(self._entries[key].request).splitlines())
+        return lines
 
     def require_workflow(self, name: str) -> None:
         """Raise UsageError if it is of another workflow."""
@@ -127,6 +133,27 @@ class Recording:
                 place=Place(str(self.path / HEADER)),
                 hint=f"name its own recording, or record it: nika run WORKFLOW --record {self.path.parent}/{name}",
             )
+
+
+def _text(request: JsonObject) -> str:
+    return as_yaml(request)[:_COMPARED]
+
+
+def _likeness(one: Counter[str], other: Counter[str], most: int) -> float:
+    """Return how much two texts have in common, by characters: in lines that are equal, and in parts of other lines.
+
+    Of the lines that differ, up to `most` characters, runs of three are counted wherever they are: the cost grows with
+    the length of the texts, and not with its square.
+    """
+    same = sum(len(line) * count for line, count in (one & other).items())
+    left, right = (_triples("\n".join(lines.elements())[:most]) for lines in (one - other, other - one))
+    alike = same + (left & right).total()
+    everything = 2 * same + left.total() + right.total()
+    return 2 * alike / everything if everything else 1.0
+
+
+def _triples(text: str) -> Counter[str]:
+    return Counter(text[at : at + 3] for at in range(len(text)))
 
 
 def difference(recorded: JsonObject, asked: JsonObject) -> str:

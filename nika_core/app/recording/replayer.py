@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.app.mocked_answers import MockedAnswers
@@ -19,17 +20,24 @@ from nika_core.engine.core.ports import CallScope, ModelCaller
 from nika_core.engine.task.tape import TapedContext
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
+from nika_core.model.state import RunResult
 from nika_core.plugin import Keyword, ModelReply, ModelRequest
+
+_NUMBERS: Final = re.compile(r"\[\d+\]|@\d+")  # of items and rounds, in the id of a node
 
 
 class Replayer:
-    """A `Tape` that plays. One run.
-
-    Attributes:
-        missing: what was asked for and was not recorded, each as its task's message says it.
-    """
+    """A `Tape` that plays. One run."""
 
     replays = True
+
+    @property
+    def missing(self) -> list[str]:
+        """What was asked for and was not recorded: once for each task, however many of its items or rounds asked."""
+        return [
+            message.replace("` asks for", f"` and {len(nodes)} more of its task ask for", 1) if nodes else message
+            for message, *nodes in self._missing.values()
+        ]
 
     def __init__(
         self,
@@ -50,7 +58,7 @@ class Replayer:
         self._requests = requests
         self._answers = answers
         self._asked: Counter[str] = Counter()
-        self.missing: list[str] = []
+        self._missing: dict[str, list[str]] = {}  # the nodes of each task, the first one's message in front
 
     async def step(
         self, call: TaskCall, keyword: Keyword, context: TapedContext, run: Callable[[], Awaitable[Any]]
@@ -95,6 +103,10 @@ class Replayer:
         call.on_usage(reply.usage)
         return reply
 
+    def gaps(self, result: RunResult) -> tuple[str, ...]:
+        """Return nothing: it records nothing."""
+        return ()
+
     def finish(self) -> str:
         """Return "": there is nothing to write."""
         return ""
@@ -124,6 +136,10 @@ class Replayer:
         recording = self._recording
         assert recording is not None
         message = f"`{node}` asks for what the recording in {recording.path} does not have"
+        known = self._missing.setdefault(_NUMBERS.sub("", node), [])
+        if known:  # of a long list that has changed, the nearest of one item says enough
+            known.append(node)
+            return self._error(f"{message}, as another one of its task does")
         near = recording.nearest(request)
         if near is not None and near.digest == digest(request):
             message += f": it was asked {len(near.gave)} times when it was recorded ({near.name}), and is asked again"
@@ -131,6 +147,9 @@ class Replayer:
             message += f"; the nearest that it has is {near.name}:\n{difference(near.request, request)}"
         else:
             message += f"; it has nothing of the keyword `{request['keyword']}`" if request["keyword"] else ""
-        self.missing.append(message)
+        known.append(message)
+        return self._error(message)
+
+    def _error(self, message: str) -> TaskError:
         hint = "if the change is meant, record again: nika run --record DIR, or nika test --update"
         return TaskError(message, category=Category.CONFIG, code=codes.NOT_RECORDED, hint=hint, retriable=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nika_core.app.mocked_answers import MockedAnswers
@@ -14,6 +14,7 @@ from nika_core.app.recording.stand_ins import StandIns
 from nika_core.app.run_folder import RunFolder
 from nika_core.engine.core.ports import ModelCaller
 from nika_core.engine.task.tape import Tape
+from nika_core.model.state import RunResult
 
 
 class RunTape(Tape, Protocol):
@@ -21,14 +22,21 @@ class RunTape(Tape, Protocol):
 
     Attributes:
         replays: whether nothing is called.
-        missing: what was asked of a recording that does not have it, a message each.
     """
 
     replays: bool
-    missing: list[str]
+
+    @property
+    def missing(self) -> list[str]:
+        """What was asked of a recording that does not have it, a message each."""
+        ...
 
     def on(self, caller: ModelCaller) -> ModelCaller:
         """Return a caller whose calls go by way of this tape."""
+        ...
+
+    def gaps(self, result: RunResult) -> Sequence[str]:
+        """Return what the user should know of what the recording does not have, since it did not run."""
         ...
 
     def finish(self) -> str:

@@ -157,7 +157,7 @@ class _Reader:
             name = key.removeprefix(_NOT)
             if name not in _EXPECTS:
                 self._wrong(
-                    f"unknown expectation `{key}`", (*at, key), did_you_mean(name, _EXPECTS) or _EXPECT, key=True
+                    f"unknown expectation `{key}`", (*at, key), did_you_mean(name, _EXPECTS) or _KNOWN, key=True
                 )
                 continue
             kind = Expects(name)
@@ -263,6 +263,7 @@ class _Reader:
 
 
 _WRONG: Final = object()
+_KNOWN: Final = f"known are {', '.join(f'`{name}`' for name in _EXPECTS)}, each also with `{_NOT}` in front"
 _EXPECT: Final = "`expect:` is a list, e.g. `- {status: succeeded}` or `- {task: review, contains: bug}`"
 
 

@@ -20,7 +20,7 @@ from nika_core.model.events import EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.state import Failure, Ready, Skipped, SkipReason, TaskResult
 
-_ROUND: Final = "round:"
+ROUND_TIMER: Final = "round:"
 
 
 class Loops(GroupKind):
@@ -63,7 +63,7 @@ class Loops(GroupKind):
         if expansion.number >= spec.max_rounds:
             self._end(group, expansion.exhausted())
         elif spec.every and not node.reused:
-            timer = f"{_ROUND}{group.id}"
+            timer = f"{ROUND_TIMER}{group.id}"
             self._state.timers.add(timer)
             self._state.out.append(StartTimer(timer, spec.every))
         else:
@@ -71,11 +71,11 @@ class Loops(GroupKind):
 
     def timer_fired(self, timer: str) -> bool:
         """Whether the timer was that of a loop, whose next round then begins."""
-        if not timer.startswith(_ROUND):
+        if not timer.startswith(ROUND_TIMER):
             return False
         if timer in self._state.timers:
             self._state.timers.discard(timer)
-            node = self._state.nodes.get(NodeId(timer.removeprefix(_ROUND)))
+            node = self._state.nodes.get(NodeId(timer.removeprefix(ROUND_TIMER)))
             if node is not None and isinstance(node.expansion, LoopExpansion) and node.expansion.active is None:
                 self._next_round(node.expansion)
         return True
@@ -85,7 +85,7 @@ class Loops(GroupKind):
         if expansion.active is not None:
             self._actions.stop_node(expansion.active, early_end)
             return
-        timer = f"{_ROUND}{expansion.node.id}"
+        timer = f"{ROUND_TIMER}{expansion.node.id}"
         self._state.timers.discard(timer)
         self._state.out.append(CancelTimer(timer))
         failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)

@@ -16,7 +16,7 @@ from nika_core.values import dataclass, field
 if TYPE_CHECKING:  # the history needs no more of this module than `SENT`
     from nika_core.engine.core.messages import InnerBudget, Outcome, Wait
     from nika_core.model.template import Placeholder
-    from nika_core.model.workflow import AgentBlock
+    from nika_core.model.workflow import AgentBlock, Task
     from nika_core.plugin import ModelInfo, ModelReply, ModelRequest
 
 
@@ -55,11 +55,11 @@ class CachedResult(NamedTuple):
 class ResultCache(Protocol):
     """Results of the tasks of earlier runs, for tasks with `cache`."""
 
-    def key(self, keyword: str, folder: str, definition: str, given: str) -> str:
+    def key(self, task: Task, folder: str, definition: str, given: str) -> str:
         """Return the name of a task's result.
 
         Args:
-            keyword: whose plugin's version counts, too.
+            task: the versions of the plugins of its keyword and of its models' providers count, too.
             folder: what relative paths in it are relative to.
             definition, given: the hashes of what its author says it is, and of what it is given.
         """

@@ -74,7 +74,7 @@ class Preparation:
         cache = self._plan.cache
         if cache is None or node.task.cache is None:
             return ""
-        return cache.key(node.task.keyword, node.scope.plan.folder, definition, given)
+        return cache.key(node.task, node.scope.plan.folder, definition, given)
 
     def cached(self, node: Node, key: str, choice: ReuseDecision) -> ReuseDecision:
         """Decide whether the result of another run is taken for a node that would run."""

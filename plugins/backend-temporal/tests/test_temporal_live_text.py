@@ -17,7 +17,7 @@ from nika_backend_temporal.live_text import LiveText, WatchedTexts
 
 import nika_core as nika
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 
 
 def chunk(text: str) -> dict[str, Any]:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult
 from nika_command_mcp.runs import ServedRun
 from nika_command_mcp.server import _until_ended
 
 import nika_core as nika
 
-NIKA = str(Path(sys.executable).with_name("nika"))
+Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[Client]]
 GATED = """\
 name: gated
 inputs: {}
@@ -48,12 +46,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def stdio(where: Path, *arguments: str) -> Client:
-    environ = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "HOME", "COVERAGE"))}
-    command = StdioServerParameters(command=NIKA, args=["mcp", *arguments], cwd=where, env=environ)
-    return Client(command, read_timeout_seconds=60)
-
-
 def value(result: CallToolResult) -> Any:
     assert isinstance(result.structured_content, dict)
     return result.structured_content
@@ -69,13 +61,11 @@ async def until_ended(client: Client, run_id: str) -> Any:
     return value(found)
 
 
-async def test_a_run_of_a_workflow_that_is_not_served_can_be_neither_seen_nor_answered(folder: Path) -> None:
-    begun = subprocess.run(
-        [NIKA, "run", "gated.nika.yaml", "--format", "json"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    run_id = json.loads(begun.stdout)["runId"]
-    async with stdio(folder, "--wait", "0", "plain.nika.yaml") as client:
+async def test_a_run_of_a_workflow_that_is_not_served_can_be_neither_seen_nor_answered(
+    folder: Path, serve: Serve
+) -> None:
+    run_id = (await nika.arun(folder / "gated.nika.yaml")).run_id
+    async with serve(folder, "plain.nika.yaml", wait=0) as client:
         for named in (run_id, run_id[:-2], "last"):
             for tool, more in (("nika_answer", ANSWER), ("nika_result", {}), ("nika_cancel", {})):
                 done = await client.call_tool(tool, {"runId": named, **more})
@@ -86,8 +76,10 @@ async def test_a_run_of_a_workflow_that_is_not_served_can_be_neither_seen_nor_an
     assert not (folder / "deployed").exists()
 
 
-async def test_an_answer_to_a_run_that_goes_on_is_taken_by_it_however_often_it_is_given(folder: Path) -> None:
-    async with stdio(folder, "--wait", "1", "beside.nika.yaml") as client:
+async def test_an_answer_to_a_run_that_goes_on_is_taken_by_it_however_often_it_is_given(
+    folder: Path, serve: Serve
+) -> None:
+    async with serve(folder, "beside.nika.yaml", wait=1) as client:
         begun = value(await client.call_tool("beside", {}))
         assert begun["status"] == "running"
         assert [asked["task"] for asked in begun["questions"]] == ["ok"]
@@ -99,8 +91,8 @@ async def test_an_answer_to_a_run_that_goes_on_is_taken_by_it_however_often_it_i
         assert (await until_ended(client, begun["runId"]))["output"] == "yes worked"
 
 
-async def test_a_run_that_was_resumed_counts_and_is_cancelled(folder: Path) -> None:
-    async with stdio(folder, "--wait", "5", "--max-runs", "1", "gated.nika.yaml", "plain.nika.yaml") as client:
+async def test_a_run_that_was_resumed_counts_and_is_cancelled(folder: Path, serve: Serve) -> None:
+    async with serve(folder, "gated.nika.yaml", "plain.nika.yaml", wait=5, max_runs=1) as client:
         run_id = value(await client.call_tool("gated", {}))["runId"]
         answering = asyncio.create_task(client.call_tool("nika_answer", {"runId": run_id, **ANSWER}))
         while not (folder / "deployed").exists():
@@ -114,21 +106,21 @@ async def test_a_run_that_was_resumed_counts_and_is_cancelled(folder: Path) -> N
 
 
 async def test_a_later_server_still_has_the_question_also_of_a_workflow_in_another_project(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory
+    folder: Path, serve: Serve, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "nika.yaml").write_text("{}\n")
     file = str(folder / "gated.nika.yaml")
-    async with stdio(elsewhere, file) as client:
+    async with serve(elsewhere, file) as client:
         run_id = value(await client.call_tool("gated", {}))["runId"]
-    async with stdio(elsewhere, file) as client:
+    async with serve(elsewhere, file) as client:
         paused = value(await client.call_tool("nika_result", {"runId": run_id}))
         assert paused["status"] == "paused"
         assert [asked["task"] for asked in paused["questions"]] == ["ok"]
         answering = asyncio.create_task(client.call_tool("nika_answer", {"runId": run_id, **ANSWER}))
         await asyncio.to_thread(let_go, folder)
         assert value(await answering)["output"] == "done"
-    async with stdio(elsewhere, file) as client:
+    async with serve(elsewhere, file) as client:
         assert value(await client.call_tool("nika_result", {"runId": run_id}))["output"] == "done"
 
 

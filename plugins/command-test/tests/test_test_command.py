@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -38,6 +41,27 @@ def test_a_suite_is_recorded_with_consent_only_and_then_replayed_for_nothing(fol
     assert (done.returncode, done.stdout.count("✓")) == (0, 2)
     assert "2 cases: all passed" in done.stderr
     assert (folder / "called").read_text() == "x\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize(("answer", "code", "called"), [("n\n", 3, False), ("y\n", 0, True)])
+def test_in_a_terminal_the_cost_is_shown_and_nothing_is_recorded_before_a_yes(
+    answer: str, code: int, called: bool, folder: Path
+):
+    keyboard, terminal = os.openpty()
+    try:
+        os.write(keyboard, answer.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "nika_core", "test", "--update"],
+            cwd=folder, stdin=terminal, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+    shown, question, _ = done.stderr.partition("Record them anew?")
+    assert "2 cases would run for real, with all effects: at least $0.00, at most $0.00" in shown
+    assert question
+    assert (done.returncode, (folder / "called").exists()) == (code, called)
 
 
 def test_what_differs_exits_with_1_and_is_in_every_report(folder: Path):

@@ -57,10 +57,10 @@ class Changes:
 
     async def _keep_looking(self) -> None:
         while True:
+            await asyncio.sleep(self._look)  # first: a page that has just been opened is still loading what there is
             stamp = await asyncio.to_thread(self._stamp)
             if stamp != self._seen:
                 self._seen = stamp
                 async with self._changed:
                     self._number += 1
                     self._changed.notify_all()
-            await asyncio.sleep(self._look)

@@ -34,18 +34,10 @@ def ui(
     """
     nika: CommandContext = context.obj
     history = History(nika.folder)
-    with _listening(port) as listener:
+    with listening(port) as listener:
         number = listener.getsockname()[1]
         access = Access(token=secrets.token_urlsafe(TOKEN_BYTES), port=number)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                make_app(history, access),
-                log_config=None,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
-        )
+        server = server_of(history, access)
         address = f"http://{HOST}:{number}/?token={access.token}"
         nika.terminal.print_message(f"Runs of {history.project}, until you press Ctrl-C:")
         nika.terminal.print_data(address)
@@ -54,7 +46,23 @@ def ui(
         server.run(sockets=[listener])
 
 
-def _listening(port: int) -> socket.socket:
+def server_of(history: History, access: Access) -> uvicorn.Server:
+    """Return the server of a history, to be run with a socket that listens."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            make_app(history, access),
+            loop="asyncio",
+            http="h11",
+            ws="none",  # there are none, and what serves them takes 4 MB
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+
+
+def listening(port: int) -> socket.socket:
     """Return a socket that listens, so that a port that is taken is an error before anything is printed."""
     listener = socket.socket()
     try:

@@ -14,6 +14,7 @@ from nika_core.plugin import Event, EventKind, JsonObject
 
 CHILDREN: Final = ("items", "rounds", "tasks")
 _KEPT: Final = 2  # snapshots: two runs are compared
+_TIME: Final = len("20261122-103000")  # an id begins with the second
 _LIVE: Final = frozenset({"running", "paused", "interrupted"})
 
 
@@ -98,8 +99,23 @@ class History:
         return tuple(stamp)
 
     def runs(self) -> list[JsonObject]:
-        """Return all runs, the newest first, without their tasks. Raise JournalError."""
-        return [_without_tasks(run.json) for run in nika.runs.list(folder=self._folder)]
+        """Return all runs, the newest first, without their tasks; and those that were submitted from here to a backend.
+
+        Raise JournalError.
+        """
+        found = [_without_tasks(run.json) for run in nika.runs.list(folder=self._folder)]
+        index = nika.backends.index(workspace=nika.Workspace.open(self._folder))
+        found += [
+            {
+                "runId": run.run_id,
+                "workflow": run.workflow,
+                "status": run.status,
+                "startedAt": run.submitted_at,
+                "backend": run.url,
+            }
+            for run in index.runs()
+        ]
+        return sorted(found, key=lambda run: str(run["runId"])[:_TIME], reverse=True)
 
     def snapshot(self, run: str) -> Snapshot:
         """Return one run as it is now. Raise JournalError."""
@@ -122,6 +138,11 @@ class History:
         """Return the whole output of a task, however large it is. Raise JournalError, KeyError."""
         found = nika.runs.get(run, folder=self._folder)
         return {node["id"]: node for node in _all(found.json.get("tasks", ()))}[task].get("output")
+
+    def payload(self, run: str, task: str) -> JsonObject:
+        """Return what a task was given, or why that is not known. Raise JournalError, UsageError."""
+        given = nika.runs.payload(run, task, folder=self._folder)
+        return {"payload": given.payload, "problem": given.problem}
 
     def conversations(self, run: str, task: str) -> list[JsonObject]:
         """Return what models were asked and answered for a task and what is inside it. Raise JournalError."""

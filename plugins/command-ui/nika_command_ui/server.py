@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -54,6 +54,7 @@ def make_app(history: History, access: Access) -> ASGIApp:
         ("/api/runs/{run}/children", pages.children),
         ("/api/runs/{run}/output", pages.output),
         ("/api/runs/{run}/conversations", pages.conversations),
+        ("/api/runs/{run}/payload", pages.payload),
     ]
     routes = [Route(path, _told(handler), methods=["GET"]) for path, handler in get]
     routes.append(Route("/api/runs/{run}/answer", _told(pages.answer), methods=["POST"]))
@@ -109,6 +110,10 @@ class _Pages:
         run, task = request.path_params["run"], request.query_params.get("id", "")
         return await self._read(lambda: {"conversations": self._history.conversations(run, task)})
 
+    async def payload(self, request: Request) -> Response:
+        run, task = request.path_params["run"], request.query_params.get("id", "")
+        return await self._read(lambda: self._history.payload(run, task))
+
     async def questions(self, request: Request) -> Response:
         return await self._read(lambda: {"questions": self._history.questions(request.query_params.get("run"))})
 
@@ -156,7 +161,7 @@ async def _static(request: Request) -> Response:
     path = (_STATIC / name).resolve()
     if not path.is_relative_to(_STATIC.resolve()) or path.suffix not in _TYPES or not path.is_file():
         return _problem("there is no such page", 404)
-    return FileResponse(path, media_type=_TYPES[path.suffix])
+    return Response(path.read_bytes(), media_type=_TYPES[path.suffix])  # at once: a thread would take longer
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,6 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from nika_command_ui.access import Access
+from nika_command_ui.command import listening, server_of
+from nika_command_ui.history import History
+
+import nika_core as nika
 
 NIKA = Path(sys.executable).with_name("nika")
 WORKFLOW = """\
@@ -50,6 +57,12 @@ def run_nika(folder: Path, *arguments: str, **environ: str) -> subprocess.Comple
     )
 
 
+def apart(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Return what a function returns in a thread of its own: Playwright has an event loop in the test's."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, *arguments, **options).result()
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A server under way. `address` is what it has printed, with the token."""
@@ -84,37 +97,41 @@ class Served:
             connection.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project with two runs of a workflow that wait for an answer."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "demo.nika.yaml").write_text(WORKFLOW)
     for topic in ("spring", "a much longer text about the autumn, the winter and the summer"):
-        assert "to answer" in run_nika(folder, "run", "demo.nika.yaml", "-i", f"topic={topic}").stderr
+        assert apart(nika.run, folder / "demo.nika.yaml", inputs={"topic": topic}).status == "paused"
     return folder
 
 
-@pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[[Path], Served]]:
-    """Return a function that starts `nika ui` in a folder."""
-    started: list[subprocess.Popen[str]] = []
+@pytest.fixture(scope="session")
+def served(project: Path) -> Iterator[Served]:
+    """Return the server of the project: a process, as a user starts it."""
+    with subprocess.Popen([NIKA, "ui"], cwd=project, stdout=subprocess.PIPE, stderr=-3, text=True) as process:
+        assert process.stdout is not None
+        yield Served(project, process.stdout.readline().strip())
+        process.terminate()
 
-    def start(folder: Path, *arguments: str) -> Served:
-        process: Any = subprocess.Popen(
-            [NIKA, "ui", *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=-3, text=True
-        )
-        started.append(process)
-        return Served(folder, process.stdout.readline().strip())
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], Served]]:
+    """Return a function that serves the runs of a folder from a thread: the same server, without the start-up."""
+    started: list[tuple[Any, threading.Thread]] = []
+
+    def start(folder: Path) -> Served:
+        listener = listening(0)
+        port = listener.getsockname()[1]
+        server = server_of(History(folder), Access(token="token", port=port))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        started.append((server, thread))
+        return Served(folder, f"http://127.0.0.1:{port}/?token=token")
 
     yield start
-    for process in started:
-        process.terminate()
-        assert process.stdout is not None
-        process.stdout.close()
-        process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def served(project: Path, serve: Callable[[Path], Served]) -> Served:
-    """Return the server of the project."""
-    return serve(project)
+    for server, _ in started:
+        server.should_exit = True
+    for _, thread in started:
+        thread.join()

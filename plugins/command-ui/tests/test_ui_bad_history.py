@@ -16,7 +16,7 @@ from nika_command_ui.access import Access
 from nika_command_ui.history import History
 from nika_command_ui.server import make_app
 
-from .conftest import run_nika
+import nika_core as nika
 
 if TYPE_CHECKING:
     from .conftest import Served
@@ -42,7 +42,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
     (folder / "small.nika.yaml").write_text(WORKFLOW)
     for _ in range(2):
-        assert run_nika(folder, "run", "small.nika.yaml").returncode == 0
+        assert nika.run(folder / "small.nika.yaml").status == "succeeded"
     return folder
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from nika_command_ui.access import POLICY
 
+import nika_core as nika
+
 if TYPE_CHECKING:
     from .conftest import Served
 from .conftest import WORKFLOW, run_nika
@@ -103,6 +105,14 @@ def test_a_task_has_its_definition_its_output_and_its_calls(served: Served) -> N
     assert task["modelCalls"][0]["outputTokens"] > 0
 
 
+def test_a_task_has_the_payload_that_it_was_given_or_the_reason_why_it_is_not_known(served: Served) -> None:
+    given = read(served, "/api/runs/last/payload?id=many%5B0%5D")
+    assert given["payload"]["prompt"].startswith("Say one about a much longer")
+    group = read(served, "/api/runs/last/payload?id=many")
+    assert (group["payload"], "stands for others" in group["problem"]) == (None, True)
+    assert served.ask("/api/runs/last/payload?id=nothing")[0] == 409
+
+
 def test_two_runs_are_compared_with_the_reason_for_the_difference(served: Served) -> None:
     after, before = (run["runId"] for run in read(served, "/api/runs")["runs"])
     found = read(served, f"/api/compare?before={before}&after={after}")
@@ -178,10 +188,10 @@ def test_an_answer_that_cannot_be_taken_is_refused_with_the_reason(
 
 def test_a_run_that_is_removed_while_it_is_shown_is_gone_and_no_other(served: Served) -> None:
     (served.folder / "other.nika.yaml").write_text(WORKFLOW.replace("name: demo", "name: other"))
-    run_nika(served.folder, "run", "other.nika.yaml")
+    nika.run(served.folder / "other.nika.yaml")
     run = read(served, "/api/runs/last")
     assert run["workflow"] == "other"
-    assert run_nika(served.folder, "runs", "rm", run["runId"]).returncode == 0
+    nika.runs.remove(run["runId"], folder=served.folder)
     status, _, body = served.ask(f"/api/runs/{run['runId']}")
     assert (status, "There is no run" in body) == (404, True)
     assert read(served, "/api/runs/last")["workflow"] == "demo"
@@ -204,14 +214,14 @@ def test_fifty_open_pages_are_told_of_a_change(served: Served) -> None:
         pages = [pool.submit(follow, number) for number in range(50)]
         while len(ready) < 50:
             assert read(served, "/api/runs")["runs"]
-        run_nika(served.folder, "run", "demo.nika.yaml")
+        run = nika.run(served.folder / "demo.nika.yaml").run_id
         assert all(told[0] != told[1] and told[1].startswith(b"data: ") for told in (page.result(60) for page in pages))
-    run_nika(served.folder, "runs", "rm", "last")
+    nika.runs.remove(run, folder=served.folder)
 
 
 def test_a_damaged_history_is_said_and_harms_no_other_page(serve: Any, tmp_path: Path) -> None:
     (tmp_path / "demo.nika.yaml").write_text(WORKFLOW)
-    run_nika(tmp_path, "run", "demo.nika.yaml")
+    nika.run(tmp_path / "demo.nika.yaml")
     served = serve(tmp_path)
     assert read(served, "/api/runs/last")["workflow"] == "demo"
     for path in tmp_path.rglob("*.db*"):

@@ -298,4 +298,5 @@ def _broken(error: BaseException) -> Failure:
         else:
             said = getattr(seen, "verify_message", "") or said or str(seen)
         seen = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
-    return _gone(f"the connection failed: {wire.cut(said) or type(error).__name__}")
+    reason = f"the connection failed: {wire.cut(said) or type(error).__name__}"
+    return Failure(reason, Category.NETWORK.value, hint="check that the server runs, and that its url is right")

@@ -166,6 +166,8 @@ if __name__ == "__main__":
     elif MODERN:
         server.run()
     else:
-        first = os.read(0, 65_536)  # the probe; the client sends nothing more before it is answered
+        first = b""  # the probe, and nothing of what a client sends next if it does not wait for the answer
+        while not first.endswith(b"\n"):
+            first += os.read(0, 1)
         os.write(1, refused(first) + b"\n")
         server.run()

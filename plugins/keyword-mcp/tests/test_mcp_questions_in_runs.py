@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from nika_core.cli import main
+
 pytestmark = pytest.mark.beside
 NIKA = str(Path(sys.executable).with_name("nika"))
 SERVER = str(Path(__file__).parent / "asking_mcp_server.py")
@@ -44,8 +46,9 @@ class Done:
 class Project:
     """A folder with a workflow whose server asks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
+        self._monkeypatch, self._capfd = monkeypatch, capfd
         environ = {name: value for name, value in os.environ.items() if not name.startswith("NIKA_")}
         script = str(folder / "mock.json")
         self.environ = {**environ, "NO_COLOR": "1", "NIKA_MOCK_SCRIPT": script, "NIKA_MCP_ALLOW": "127.0.0.1"}
@@ -61,15 +64,29 @@ class Project:
         (self.folder / "question.json").write_text(json.dumps({"message": message, "schema": schema}))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `nika` as a process: for what kills it, or needs several at once."""
         command = [NIKA, *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self.folder, env=self.environ, stdout=pipe, stderr=pipe, text=True)
 
     def nika(self, *arguments: str) -> Done:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=60)
-        assert "Traceback" not in out + err
-        return Done(process.returncode, out, err)
+        """Call `nika` in this process, which has imported the client of MCP: that takes longer than all else."""
+        with self._monkeypatch.context() as patched:
+            patched.chdir(self.folder)
+            patched.setattr(sys, "argv", ["nika", *arguments])
+            for name in [name for name in os.environ if name not in self.environ]:
+                patched.delenv(name)
+            for name, value in self.environ.items():
+                patched.setenv(name, value)
+            self._capfd.readouterr()
+            code = 0
+            try:
+                main()
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        shown = self._capfd.readouterr()
+        assert "Traceback" not in shown.out + shown.err
+        return Done(code, shown.out, shown.err)
 
     def paused(self) -> Any:
         done = self.nika("run", "w.nika.yaml", "--format", "json")
@@ -98,8 +115,8 @@ def _has_ended(process: int) -> bool:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Project:
+    return Project(tmp_path, monkeypatch, capfd)
 
 
 @pytest.fixture

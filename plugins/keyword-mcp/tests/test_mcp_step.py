@@ -227,6 +227,7 @@ async def test_an_http_server_that_goes_away_is_a_network_error_and_is_found_aga
         error = await fails(small, "remote::add", a=1)
         assert (error.category, error.retriable) == (Category.NETWORK, True)
         assert "remote::add: the connection failed: Connection refused" in error.message
+        assert "check that the server runs" in (error.hint or "")
         process, _ = started(url.rpartition(":")[2].partition("/")[0])
         assert await call(small, "remote::add", a=1) == {"result": 2}
     finally:

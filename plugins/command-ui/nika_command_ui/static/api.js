@@ -35,10 +35,13 @@ export function problem(error) {
   return el("div", { class: "problem", role: "alert" }, plain(error.message), error.hint ? el("p", { class: "quiet" }, plain(error.hint)) : null);
 }
 
-// Call `changed` when the history has changed, at most once at a time. Returns a function that ends it.
+const NAME = "changes";
+
+// Call `changed` when the history has changed, at most once at a time, and `told` with what is wrong with the connection.
+// A browser opens six connections to a server for all its pages, and word of changes takes one for good. So one page
+// listens and passes it on; when it is closed, the next one does.
 export function watch(changed, told) {
-  const source = new EventSource("api/changes");
-  let first = true;
+  const others = new BroadcastChannel(NAME);
   let busy = false;
   let again = false;
   const take = async () => {
@@ -57,11 +60,23 @@ export function watch(changed, told) {
       take();
     }
   };
-  source.onopen = () => told("");
-  source.onerror = () => told("no connection to the server");
-  source.onmessage = () => {
-    if (first) first = false;
-    else take();
+  const hear = ({ data }) => (data === null ? take() : told(data));
+  const pass = (data) => {
+    others.postMessage(data);
+    hear({ data });
   };
-  return () => source.close();
+  const listen = (late) => new Promise(() => { // until this page is closed
+    const source = new EventSource("api/changes");
+    let first = !late; // what a page has just loaded has not changed
+    source.onopen = () => pass("");
+    source.onerror = () => pass("no connection to the server");
+    source.onmessage = () => {
+      if (first) first = false;
+      else pass(null);
+    };
+  });
+  others.onmessage = hear;
+  navigator.locks
+    .request(NAME, { ifAvailable: true }, (lock) => lock && listen(false))
+    .then(() => navigator.locks.request(NAME, () => listen(true)));
 }

@@ -99,8 +99,8 @@ export function open(main, [id]) {
     run = found;
     shown = now;
     figures();
-    await questions(asked, id);
-    await draw(rest ? rest[1] : view);
+    if (!run.live) asked.replaceChildren(); // nothing asks any more, and looking for it would read the run once more
+    await Promise.all([draw(rest ? rest[1] : view), run.live ? questions(asked, id) : null]);
     if (rest?.[2] && rest[2] !== task) await openTask(rest[2]);
     else if (task && !rest) await openTask(task, false);
   };

@@ -32,6 +32,7 @@ export async function taskPanel(panel, run, id, close, focus) {
   ];
   if (typeof task.error === "object" && task.error) parts.push(failure(task.error));
   parts.push(...output(run, task));
+  if (!task.children) parts.push(payload(run, id));
   if (task.definition) parts.push(section("Definition", el("pre", { tabindex: 0, "aria-label": "Definition" }, plain(task.definition))));
   if (task.modelCalls.length) parts.push(section(some(task.modelCalls.length, "call of a model", "calls of models"), calls(task.modelCalls)));
   parts.push(conversation(run, id));
@@ -96,19 +97,34 @@ function retry(one) {
   return el("li", {}, time(one.at), ` attempt ${one.attempt}: ${plain(one.error?.message ?? "")}`);
 }
 
-function conversation(run, id) {
+// A section whose content is asked for when it is opened.
+function later(title, load) {
   const place = el("div", {}, "…");
-  const details = section("Conversations", place);
+  const details = section(title, place);
   details.addEventListener("toggle", async () => {
     if (!details.open) return;
     try {
-      const { conversations } = await get(`runs/${run}/conversations`, { id });
-      place.replaceChildren(...(conversations.length ? conversations.map(talk) : [el("p", {}, "There is none.")]));
+      place.replaceChildren(...(await load()));
     } catch (error) {
       place.replaceChildren(problem(error));
     }
   });
   return details;
+}
+
+function payload(run, id) {
+  return later("Payload", async () => {
+    const given = await get(`runs/${run}/payload`, { id });
+    if (given.payload === null) return [el("p", {}, "Not known: ", plain(given.problem), ".")];
+    return Object.entries(given.payload).map(([name, one]) => el("div", {}, el("h3", {}, plain(name)), value(one)));
+  });
+}
+
+function conversation(run, id) {
+  return later("Conversations", async () => {
+    const { conversations } = await get(`runs/${run}/conversations`, { id });
+    return conversations.length ? conversations.map(talk) : [el("p", {}, "There is none.")];
+  });
 }
 
 function talk(found) {

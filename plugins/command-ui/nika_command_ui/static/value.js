@@ -48,7 +48,9 @@ function shortened(given, box) {
   const more = el("button", { type: "button" }, `Show all ${given.length.toLocaleString("en")} characters`);
   more.addEventListener("click", () => {
     more.remove();
-    box.querySelector("pre").textContent = plain(given);
+    const whole = box.querySelector("pre");
+    whole.classList.add("long");
+    whole.textContent = plain(given);
   });
   queueMicrotask(() => box.append(more));
   return plain(given.slice(0, MOST_TEXT));
