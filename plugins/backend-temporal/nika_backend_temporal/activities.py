@@ -23,18 +23,18 @@ from nika_core.plugin import BackendKernel, Json, NikaError, TaskRunner, WorkEnd
 
 _BEAT: Final = 1.0  # seconds between two heartbeats
 _IDLE: Final = 120.0  # seconds after which what a run has opened here is closed
-_MOST_STATE: Final = 200_000  # bytes of what was paid in a heartbeat, if there is no shared folder
+_MOST_STATE: Final = 200_000  # bytes of what was paid in a heartbeat, if large values do not travel
 
 
 class Works:
     """Does works in another loop, and tells the server of each that it goes on."""
 
-    def __init__(self, client: Client, kernel: BackendKernel, loop: OtherLoop, own_queue: str, *, shared: bool) -> None:
+    def __init__(self, client: Client, kernel: BackendKernel, loop: OtherLoop, own_queue: str, *, large: bool) -> None:
         self._client = client
         self._kernel = kernel
         self._loop = loop
         self._own_queue = own_queue
-        self._shared = shared
+        self._large = large
         self._runners: dict[str, asyncio.Task[TaskRunner]] = {}
         self._used: dict[str, float] = {}
         self._busy: dict[str, int] = {}
@@ -82,7 +82,7 @@ class Works:
                     state=state,
                     keep=lambda new: kept.__setitem__(0, new),
                     settle=settle,
-                    max_bytes=None if self._shared else MOST,
+                    max_bytes=None if self._large else MOST,
                     show=live.take,
                 )
             )
@@ -121,7 +121,7 @@ class Works:
 
     def _small(self, state: Any) -> Json:
         """Without what was paid for and is large, if that does not travel: it is paid for again, and charged."""
-        if state is None or self._shared or len(str(state)) <= _MOST_STATE:
+        if state is None or self._large or len(str(state)) <= _MOST_STATE:
             return state  # type: ignore[no-any-return]  # it is JSON
         room, memo = _MOST_STATE, []
         for entry in sorted(state["memo"], key=size_of):

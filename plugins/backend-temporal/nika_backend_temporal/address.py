@@ -14,12 +14,12 @@ API_KEY: Final = "TEMPORAL_API_KEY"
 _PORT: Final = 7233
 _NAMESPACE: Final = "default"
 _EXAMPLE: Final = "temporal://localhost:7233/default"
-_OPTIONS: Final = ("tls", "ca", "cert", "key")
+_OPTIONS: Final = ("tls", "ca", "cert", "key", "blobs")
 _YES: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Address:
-    """Where the server is. `tls`: as `Client.connect` takes it."""
+    """Where the server is. `tls`: as `Client.connect` takes it. `blobs`: the address of a store; "": there is none."""
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         """Read an address. Raise UsageError if it makes no sense."""
@@ -45,6 +45,7 @@ class Address:
                 hint="copy the key again: letters, digits and signs in one line",
             )
         self.has_certificate = "cert" in options
+        self.blobs = options.get("blobs", "")
         self.tls = _tls(url, options, has_key=self.api_key is not None)
 
 

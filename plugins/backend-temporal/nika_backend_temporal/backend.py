@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from nika_backend_temporal import names
 from nika_backend_temporal.address import Address
+from nika_backend_temporal.blob_stores import blob_store
 from nika_backend_temporal.connecting import connect, errors_of, let_go
 from nika_backend_temporal.histories import definition_in, earlier_histories
 from nika_backend_temporal.large_payloads import MOST, LargePayloads, size_of
@@ -58,11 +59,12 @@ class TemporalBackend:
     def __init__(self, setup: BackendSetup) -> None:
         self._setup = setup
         self._address = Address(setup.url, setup.environ)
+        self._store = blob_store(setup.shared, self._address.blobs)
         self._client: Client | None = None
 
     async def _connected(self) -> Client:
         if self._client is None:
-            codec = LargePayloads(self._setup.shared, self._setup.kernel.prepare)
+            codec = LargePayloads(self._store, self._setup.kernel.prepare)
             self._client = await connect(self._address, codec)
         return self._client
 
@@ -77,13 +79,13 @@ class TemporalBackend:
                 code=codes.USAGE,
                 hint=f"start one where these plugins are installed: nika worker --on {shlex.quote(self._address.url)}",
             )
-        start = {"definition": submission.definition}
+        start = {"definition": submission.definition, "large": self._store is not None}
         size = size_of(start)
-        if self._setup.shared is None and size > MOST:
+        if self._store is None and size > MOST:
             raise UsageError(
                 f"the run's files and inputs have {size:,} bytes, and at most {MOST:,} travel without a shared folder",
                 code=codes.SIZE_LIMIT,
-                hint="--shared DIR, for the submission and for each worker",
+                hint="--shared DIR, or a blob store in the address, for the submission and for each worker",
             )
         pinned = PinnedVersioningOverride(WorkerDeploymentVersion(names.DEPLOYMENT, await self._version()))
         end = time.monotonic() + _REGISTERED
@@ -161,13 +163,17 @@ class TemporalBackend:
                 WorkflowExecutionStatus.RUNNING,
                 WorkflowExecutionStatus.CONTINUED_AS_NEW,
             )
-            view, held_up = await self._view(handle, since, history_only=ended)
+            result, last = await self._result_and_events(handle) if ended else (None, [])
+            if last and last[0]["seq"] <= since + 1:
+                held_up = ""
+                view: dict[str, Any] = {"events": last[since + 1 - last[0]["seq"] :], "waiting": [], "idle": False}
+            else:
+                view, held_up = await self._view(handle, since, history_only=ended)
             events = tuple(view["events"])
             since = events[-1]["seq"] if events else since
             if view.get("more"):
                 yield RunUpdate(events=events)
                 continue
-            result = await self._result(handle) if ended else None
             held_up = "" if ended else held_up
             news = held_up if held_up != told else ""
             told = held_up
@@ -275,7 +281,7 @@ class TemporalBackend:
             drives = client.identity in {poller.identity for poller in pollers}
             return drives and not await self._without_workers(client, options.keywords, client.identity)
 
-        await serve(client, self._setup.kernel, options, shared=self._setup.shared is not None, seen=seen)
+        await serve(client, self._setup.kernel, options, large=self._store is not None, seen=seen)
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -336,14 +342,18 @@ class TemporalBackend:
         return ""
 
     async def _result(self, handle: WorkflowHandle[Any, Any]) -> JsonObject:
+        return (await self._result_and_events(handle))[0]
+
+    async def _result_and_events(self, handle: WorkflowHandle[Any, Any]) -> tuple[JsonObject, list[JsonObject]]:
+        """Return the result of a run that has ended, and its last events."""
         try:
-            result: JsonObject = await handle.result()
+            result = dict(await handle.result())
         except WorkflowFailureError as error:
             run_id = handle.id
             raise UsageError(
                 f"the run {run_id} was ended from outside: {error.cause}", code=codes.EXECUTION_FAILED
             ) from None
-        return result
+        return result, result.pop(names.LAST_EVENTS, [])
 
     async def _without_workers(self, client: Client, words: Sequence[str], identity: str | None = None) -> list[str]:
         """Return the keywords that no worker offers, or not the one of this identity; "" stands for runs themselves."""

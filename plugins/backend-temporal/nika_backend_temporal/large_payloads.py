@@ -1,19 +1,20 @@
-"""What is too large for the server is put into a folder that all machines share, by its digest."""
+"""What is too large for the server is put where all machines find it, by its digest."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
-INLINE: Final = 256 * 1024  # bytes; what is larger goes to the folder
+from nika_backend_temporal.blob_stores import BlobStore
+from nika_core.plugin import UsageError, codes
+
+INLINE: Final = 256 * 1024  # bytes; what is larger goes to the store
 MOST: Final = 1_900_000  # bytes that the server takes; there is some room for what is around them
 _ENCODING: Final = b"binary/nika-blob"
 _BEGINNING: Final = b'{"definition":'
@@ -28,12 +29,12 @@ class LargePayloads(PayloadCodec):
     """Replaces what is large by its digest, and back.
 
     Args:
-        shared: the folder; None: there is none, and the sender must see to sizes.
+        store: where it lies; None: there is none, and the sender must see to sizes.
         prepare: is given the definition of each run that is read, so that what it needs is there when it is driven.
     """
 
-    def __init__(self, shared: str | None, prepare: Callable[[Any], None] | None = None) -> None:
-        self._folder = None if shared is None else Path(shared, "blobs")
+    def __init__(self, store: BlobStore | None, prepare: Callable[[Any], None] | None = None) -> None:
+        self._store = store
         self._prepare = prepare
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -41,7 +42,7 @@ class LargePayloads(PayloadCodec):
         return [await self._put(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Get back what was put away. Raise RuntimeError if it is not there."""
+        """Get back what was put away. Raise UsageError if it is not there."""
         decoded = [await self._get(payload) for payload in payloads]
         if self._prepare is not None:
             for payload in decoded:
@@ -54,34 +55,26 @@ class LargePayloads(PayloadCodec):
         self._prepare(json.loads(data)["definition"])
 
     async def _put(self, payload: Payload) -> Payload:
-        if self._folder is None or len(payload.data) <= INLINE:
+        if self._store is None or len(payload.data) <= INLINE:
             return payload
         data = payload.SerializeToString()
         name = hashlib.sha256(data).hexdigest()
-        await asyncio.to_thread(_write, self._folder / name[:2] / name, data)
+        await asyncio.to_thread(self._store.put, name, data)
         return Payload(metadata={"encoding": _ENCODING}, data=name.encode())
 
     async def _get(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != _ENCODING:
             return payload
         name = payload.data.decode()
-        if self._folder is None:
-            raise RuntimeError("this run needs the folder that the machines share: give --shared DIR")
-        try:
-            data = await asyncio.to_thread((self._folder / name[:2] / name).read_bytes)
-        except OSError as error:
-            raise RuntimeError(f"a value of the run is not in the shared folder: {error}") from None
+        if self._store is None:
+            raise UsageError(
+                "this run has large values in a place that is not known here: give --shared DIR, or the blob store in "
+                "the address, as for its submission",
+                code=codes.USAGE,
+            )
+        data = await asyncio.to_thread(self._store.get, name)
         if hashlib.sha256(data).hexdigest() != name:
-            raise RuntimeError(f"a value of the run is damaged in the shared folder: {name}")
+            raise UsageError(f"a large value of the run is damaged where it lies: {name}", code=codes.EXECUTION_FAILED)
         found = Payload()
         found.ParseFromString(data)
         return found
-
-
-def _write(path: Path, data: bytes) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.{id(data)}")
-    beside.write_bytes(data)
-    beside.replace(path)

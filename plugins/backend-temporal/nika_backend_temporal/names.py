@@ -12,6 +12,7 @@ HOME: Final = "nika-home"
 SIGNAL: Final = "nika-signal"
 CANCEL: Final = "nika-cancel"
 VIEW: Final = "nika-view"
+LAST_EVENTS: Final = "lastEvents"  # beside the result of a run
 RUNS: Final = "nika"  # the queue of the runs themselves
 
 

@@ -23,6 +23,7 @@ from nika_core.plugin import BackendKernel, WorkerOptions
 _STICKY: Final = timedelta(seconds=2)  # a killed worker that held a run costs no more
 _AT_HOME: Final = 1000  # tasks at once that stay here: one that had to wait would look as if this worker had died
 _SEEN: Final = 30.0  # seconds that the server has to know of a new worker
+_LONGEST_STEP: Final = 60.0  # seconds of one step of a run; the library gives two, which a busy machine does not keep
 _DRAIN: Final = timedelta(minutes=10)  # that tasks have to end when the worker is told to stop
 
 
@@ -31,13 +32,13 @@ async def serve(
     kernel: BackendKernel,
     options: WorkerOptions,
     *,
-    shared: bool,
+    large: bool,
     seen: Callable[[], Awaitable[bool]],
 ) -> None:
     """Take work until `options.stop` returns; then end what there is, and return.
 
     Args:
-        shared: whether there is a folder that all machines share.
+        large: whether large values travel: there is a place for them that all machines share.
         seen: returns whether the server knows that this worker is there.
     """
     use_kernel(kernel)
@@ -46,7 +47,7 @@ async def serve(
     loop = OtherLoop("nika-tasks")
     loop.start()
     own_queue = names.own_queue()
-    works = Works(client, kernel, loop, own_queue, shared=shared)
+    works = Works(client, kernel, loop, own_queue, large=large)
     closer = asyncio.create_task(works.close_idle())
     try:
         async with AsyncExitStack() as stack:
@@ -74,7 +75,7 @@ def _worker(client: Client, works: Works, queue: str, concurrency: int, version:
         use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.PINNED,
     )
-    return Worker(
+    worker = Worker(
         client,
         task_queue=queue,
         workflows=[NikaRun] if drives else [],
@@ -89,3 +90,8 @@ def _worker(client: Client, works: Works, queue: str, concurrency: int, version:
         sticky_queue_schedule_to_start_timeout=_STICKY,
         graceful_shutdown_timeout=_DRAIN,
     )
+    if drives:
+        # Starting a thousand tasks is one step. If it is taken for a deadlock, the run stands still for minutes; the
+        # driver of a run waits for nothing, so there is none. The library has no option for it but one for debuggers.
+        vars(worker._workflow_worker)["_deadlock_timeout_seconds"] = _LONGEST_STEP
+    return worker

@@ -39,6 +39,7 @@ _DRAINING: Final = 60.0  # seconds that what is under way has to end before more
 _AT_ONCE: Final = 1_000_000  # bytes of works that are started in one step: the server takes 4 MB
 _LOST: Final = 20  # attempts of one work, after which its workers are given up
 _SHOWN: Final = 500_000  # bytes of events in one view
+_LAST: Final = 64_000  # bytes of the last events, which the result has with it
 
 _Step = Callable[[], Sequence[DriverAction]]
 
@@ -56,7 +57,7 @@ class NikaRun:
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._result: JsonObject | None = None
-        self._shared = False
+        self._large = False
         self._bound = _HISTORY
         self._draining = self._given_up = False
         self._step, self._sent = 0, 0  # the length of the history at this step, and the bytes that were started in it
@@ -68,7 +69,7 @@ class NikaRun:
         for name, queue in start.get("homes", {}).items():
             home = self._homes[name] = asyncio.get_running_loop().create_future()
             home.set_result(queue)
-        self._shared = definition["shared"] is not None
+        self._large = bool(start.get("large", definition["shared"] is not None))  # runs of earlier versions do not say
         self._driver = driver = the_kernel().driver(definition, lambda: workflow.now().timestamp(), snapshot)
         self._do(driver.start() if snapshot is None else driver.resume())
         while True:
@@ -83,7 +84,7 @@ class NikaRun:
             await workflow.wait_condition(lambda: bool(self._inbox))
         for timer in self._timers.values():
             timer.cancel()
-        return dict(self._fitting(self._result))
+        return {**self._fitting(self._result), names.LAST_EVENTS: self._last_events()}
 
     @workflow.signal(name=names.SIGNAL)
     def signal(self, signal: dict[str, Any]) -> None:
@@ -138,7 +139,7 @@ class NikaRun:
             if not self._room(size):
                 self._queued = {action.id: action, **self._queued}
                 break
-            if size > MOST and not self._shared:
+            if size > MOST and not self._large:
                 message = f"what it is given has {size:,} bytes, and at most {MOST:,} travel without a shared folder"
                 self._lose(action.id, f"{message} (--shared DIR)")
                 continue
@@ -266,9 +267,14 @@ class NikaRun:
     def _go_on_with_new_history(self, definition: dict[str, Any]) -> None:
         """Go on with a new history; if the run's state does not travel, with this one, as long as it lasts."""
         homes = {name: home.result() for name, home in self._homes.items() if home.done() and not home.exception()}
-        start = {"definition": definition, "snapshot": self._of_driver().snapshot(), "homes": homes}
+        start = {
+            "definition": definition,
+            "large": self._large,
+            "snapshot": self._of_driver().snapshot(),
+            "homes": homes,
+        }
         size = size_of(start)
-        if self._shared or size <= MOST:
+        if self._large or size <= MOST:
             workflow.continue_as_new(start)
         elif self._bound < _LONGEST_HISTORY:
             self._bound = _LONGEST_HISTORY
@@ -277,8 +283,19 @@ class NikaRun:
             message = f"its history is full, and its state has {size:,} bytes: at most {MOST:,} travel to a new one"
             self._do(self._of_driver().cancel(f"{message} without a shared folder (--shared DIR)"))
 
+    def _last_events(self) -> list[JsonObject]:
+        """Return the last events: asking a run for them that has ended makes a worker replay its whole history."""
+        events: list[JsonObject] = []
+        room = _LAST
+        for event in reversed(self._of_driver().view(0)["events"]):
+            room -= size_of(event)
+            if room < 0:
+                break
+            events.append(event)
+        return events[::-1]
+
     def _fitting(self, result: JsonObject) -> JsonObject:
-        if self._shared or size_of(result) <= MOST:
+        if self._large or size_of(result) <= MOST:
             return result
         tasks = [{name: value for name, value in task.items() if name != "output"} for task in result["tasks"]]
         result = {**result, "tasks": tasks, "withheld": True}

@@ -215,17 +215,19 @@ class Workers:
         self._forks = forks
         self._started: list[Process] = []
 
-    def start(self, *options: str, environ: dict[str, str] | None = None) -> Process:
-        """Start one, and wait until it takes work."""
-        [worker] = self.start_several(environ or {}, options=options)
+    def start(self, *options: str, environ: dict[str, str] | None = None, url: str | None = None) -> Process:
+        """Start one, and wait until it takes work. `url`: another address of the same place."""
+        [worker] = self.start_several(environ or {}, options=options, url=url)
         return worker
 
-    def start_several(self, *environs: dict[str, str], options: tuple[str, ...] = ()) -> list[Process]:
+    def start_several(
+        self, *environs: dict[str, str], options: tuple[str, ...] = (), url: str | None = None
+    ) -> list[Process]:
         """Start one with each environment, at the same time, and wait until all take work."""
         begun = []
         for environ in environs:
             log = self._folder / f"worker-{len(self._started) + 1}.log"
-            begun.append(self._begun(["worker", "--on", self._url, *options], log, environ))
+            begun.append(self._begun(["worker", "--on", url or self._url, *options], log, environ))
             self._started.append(begun[-1])
         until(lambda: all(worker.said("worker on") for worker in begun), "the workers' start")
         return begun

@@ -7,6 +7,7 @@ import base64
 import importlib.metadata
 import json
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -191,6 +192,24 @@ def most_pending(history: WorkflowHistory) -> int:
     return most
 
 
+async def test_a_step_that_takes_long_on_a_busy_machine_is_not_taken_for_a_deadlock(
+    own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, steps = CoreDriver.start, []
+
+    def slow(self: CoreDriver) -> Any:
+        steps.append(time.sleep(2.5))  # the library's own bound is 2 s
+        return start(self)
+
+    monkeypatch.setattr(CoreDriver, "start", slow)
+
+    async with worker_here(own_namespace.url, folder) as backend:
+        _, result = await run(backend, BackendRuns(own_namespace.url, folder), "tasks: [{id: one, shell: echo 1}]\n")
+
+    assert result.task("one").output == "1"
+    assert len(steps) == 1
+
+
 async def test_a_long_task_holds_nothing_up_when_the_history_is_full(
     own_namespace: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,3 +249,44 @@ async def test_a_state_that_does_not_travel_stays_until_the_history_ends(
     assert result.status == "cancelled"
     assert "its history is full" in result.task("many").failure.message
     assert "--shared DIR" in result.task("many").failure.message
+
+
+@pytest.mark.long
+async def test_a_run_of_more_than_ten_thousand_events_is_shown_and_resumed(
+    own_namespace: Any, workers: Any, nika: Any, folder: Path
+) -> None:
+    """Nothing is made smaller here: the run fills a history as it does in production. That takes a minute."""
+    count, go, shared = 3_600, folder / "go", folder / "shared"
+    shared.mkdir()
+    (folder / "w.nika.yaml").write_text(
+        f"""
+agent: {{provider: mock, model: mock, maxTokens: 10}}
+tasks:
+  - {{id: many, forEach: {json.dumps(list(range(count)))}, llm: "item ${{each.item}}"}}
+  - {{id: last, shell: "test -e {go} && echo '{{{{many | length}}}} items'"}}
+"""
+    )
+    names_of_limits = ("NIKA_MAX_ITEMS", "NIKA_MAX_TOKENS_TOTAL", "NIKA_MAX_CONCURRENT")
+    environ = dict(zip(names_of_limits, (str(count), "10000000", "200"), strict=True))
+    on = ("--on", own_namespace.url, "--shared", str(shared), "--format", "json")
+    workers.start("--shared", str(shared), "--concurrency", "100")
+
+    failed = await asyncio.to_thread(nika, "run", *on, "w.nika.yaml", folder=folder, environ=environ)
+    run_id = json.loads(failed.stdout)["runId"]
+    shown = json.loads((await asyncio.to_thread(nika, "runs", "show", run_id, *on, folder=folder)).stdout)
+    go.write_text("")
+    resumed = await asyncio.to_thread(nika, "resume", run_id, *on, folder=folder, environ=environ)
+    again = json.loads(resumed.stdout)
+    lengths = [len(each.events) async for each in histories_of(own_namespace.url, run_id)]
+    later = [len(each.events) async for each in histories_of(own_namespace.url, again["runId"])]
+
+    assert failed.returncode == 1
+    assert len(lengths) == 2
+    assert lengths[0] > 10_000
+    assert {task["id"]: task["state"] for task in shown["tasks"]} == {"many": "success", "last": "failed"}
+    assert resumed.returncode == 0, resumed.stderr
+    assert {task["id"]: task["output"] for task in again["tasks"]} == {
+        "many": [f"mock: item {number}" for number in range(count)],
+        "last": f"{count} items",
+    }
+    assert sum(later) < 100  # nothing of the list is done again

@@ -21,6 +21,23 @@ tasks:
   - {{id: two, llm: {"word " * 30}}}
 flows: [{{source: one, target: two}}]
 """
+CLEANUP = """
+timeout: 1s
+tasks:
+  - {id: work, shell: sleep 600}
+  - {id: remove, always: true, shell: sleep 600}
+flows: [{source: work, target: remove}]
+"""
+NESTED = """
+workflows:
+  outer: {tasks: [{id: call, workflow: inner}]}
+  inner: {tasks: [{id: one, set: 1}]}
+tasks: [{id: call, workflow: outer}]
+"""
+TWO = """
+tasks: [{id: one, set: 1}, {id: two, set: 2}, {id: last, set: 3}]
+flows: [{source: one, target: two}, {source: two, target: last}]
+"""
 
 
 @pytest.mark.parametrize(
@@ -34,6 +51,14 @@ flows: [{{source: one, target: two}}]
         ("NIKA_MAX_NODES", "2", f"{LIST}  - {{id: many, forEach: '{{{{list}}}}', shell: echo 1}}\n", "failed"),
         ("NIKA_MAX_TOKENS_TASK", "60", MODEL, "budget"),
         ("NIKA_MAX_TOKENS_TOTAL", "60", MODEL, "budget"),
+        ("NIKA_MAX_SHELL", "200", "tasks:\n  - {id: one, shell: 'printf %0500d 1'}\n", "TRUNCATED"),
+        ("NIKA_RETRY_DELAY", "1ms", "tasks:\n  - {id: one, shell: exit 3, retry: {max: 3}}\n", "'attempts': 3"),
+        (
+            "NIKA_MAX_RETRIES",
+            "2",
+            "tasks:\n  - {id: one, shell: exit 3, retry: {max: 3, backoff: 1ms}}\n",
+            "'attempts': 2",
+        ),
     ],
 )
 def test_a_limit_holds_as_on_one_machine(
@@ -49,6 +74,45 @@ def test_a_limit_holds_as_on_one_machine(
 
     assert without_times(nika.to_json(there)) == without_times(nika.to_json(here))
     assert said in str(nika.to_json(there))
+
+
+def test_cleanup_after_a_stop_is_ended_when_its_time_is_over(server: Any, worker: Any, folder: Path) -> None:
+    path = folder / "w.nika.yaml"
+    path.write_text(CLEANUP)
+    workspace = nika.Workspace.open(path, environ={**os.environ, "NIKA_CLEANUP_TIMEOUT": "500ms"})
+
+    result, _ = BackendRuns(server.url, folder).run_prepared(nika.prepare(path, workspace=workspace, elsewhere=True))
+
+    assert result.status == "failed"  # by its timeout
+    assert result.task("work").state == "cancelled"
+    assert result.task("remove").state != "success"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("NIKA_MAX_YAML_SIZE", "20", TWO),
+        ("NIKA_MAX_TASKS", "1", TWO),
+        ("NIKA_MAX_FLOWS", "1", TWO),
+        ("NIKA_MAX_ID_LEN", "2", TWO),
+        ("NIKA_MAX_DEPTH", "1", "tasks: [{id: one, set: {a: {b: 1}}}, {id: two, set: '{{one.a.b}}'}]\n"),
+        ("NIKA_MAX_RECURSION", "2", "tasks: [{id: one, set: {a: {b: {c: 1}}}}]\n"),
+        ("NIKA_MAX_NESTING", "1", NESTED),
+        ("NIKA_MAX_ROUNDS", "2", "tasks: [{id: one, shell: echo 1, repeat: {until: '{{one}} == 2', max: 9}}]\n"),
+    ],
+)
+def test_a_limit_on_what_is_written_is_told_as_on_one_machine_before_anything_is_sent(
+    nika: Any, folder: Path, name: str, value: str, text: str
+) -> None:
+    (folder / "w.nika.yaml").write_text(text)
+    nobody = "temporal://127.0.0.1:1/default"
+
+    here = nika("run", "w.nika.yaml", "--no-journal", folder=folder, environ={name: value})
+    there = nika("run", "--on", nobody, "w.nika.yaml", folder=folder, environ={name: value})
+
+    assert here.returncode != 0
+    assert (there.returncode, there.stderr) == (here.returncode, here.stderr)
+    assert "127.0.0.1" not in there.stderr
 
 
 def test_no_more_run_at_once_than_max_concurrent_on_all_workers_together(

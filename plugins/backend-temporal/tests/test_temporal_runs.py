@@ -101,7 +101,7 @@ def test_client_workers_and_server_are_killed_and_the_run_goes_on(
     assert lines(log)[-1] == "END last"
 
 
-def test_a_question_is_open_over_a_restart_of_the_worker(
+def test_a_question_is_open_over_a_restart_of_the_worker_and_a_run_that_has_ended_needs_none(
     own_namespace: Any, workers: Any, nika: Any, folder: Path
 ) -> None:
     worker = workers.start()
@@ -109,15 +109,20 @@ def test_a_question_is_open_over_a_restart_of_the_worker(
     asked = nika("run", "--on", own_namespace.url, name, "--format", "json", folder=folder)
     run_id = json.loads(asked.stdout)["runId"]
     worker.kill()
-    workers.start()
+    other = workers.start()
 
     answered = nika("answer", "--on", own_namespace.url, run_id, "approve", "yes", folder=folder)
-    ended = nika("runs", "attach", run_id, "--on", own_namespace.url, "--format", "json", folder=folder)
+    ended = nika("runs", "attach", run_id, "--on", own_namespace.url, "--format", "jsonl", folder=folder)
+    other.kill()
+    without = nika("runs", "attach", run_id, "--on", own_namespace.url, "--format", "jsonl", folder=folder)
+    *events, result = map(json.loads, ended.stdout.splitlines())
 
     assert asked.returncode == 4
     assert json.loads(asked.stdout)["questions"][0]["task"] == "approve"
     assert answered.returncode == 0, answered.stderr
-    assert json.loads(ended.stdout)["tasks"][1]["output"] == "the answer is true"
+    assert result["data"]["tasks"][1]["output"] == "the answer is true"
+    assert "task.succeeded" in [event["event"] for event in events]
+    assert without.stdout == ended.stdout
 
 
 def test_cancelling_ends_the_process_group_on_the_worker(
