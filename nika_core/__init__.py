@@ -13,7 +13,7 @@ result. Everything that is named in `__all__` is public and under semantic versi
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from nika_core.api import backends, runs
@@ -272,13 +272,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module 'nika_core' has no attribute {name!r}")
-    loaded = importlib.import_module(f"nika_core.{module}")
-    value = globals()[name] = loaded if name in ("runs", "backends") else getattr(loaded, name)
-    return value
+if not TYPE_CHECKING:  # a type checker that sees it takes every misspelt name for right
+
+    def __getattr__(name: str) -> object:
+        module = _MODULES.get(name)
+        if module is None:
+            raise AttributeError(f"module 'nika_core' has no attribute {name!r}")
+        loaded = importlib.import_module(f"nika_core.{module}")
+        value = globals()[name] = loaded if name in ("runs", "backends") else getattr(loaded, name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -35,6 +35,7 @@ def main() -> int:
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("NIKA_")},  # same for all
         "NIKA_HTTP_ALLOW": address,  # by default the http keyword refuses local addresses
+        "NIKA_VALIDATE_TIMEOUT": "1m",  # for a busy machine that imports the plugins for the first time
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",  # the MCP server needs this Python
     }
     workflow = Path(__file__).with_name("tour.nika.yaml")

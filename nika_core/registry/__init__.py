@@ -5,7 +5,7 @@ Listing what is installed needs neither the interface nor the loader: `Registry`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nika_core.registry.kinds import Kind
 from nika_core.registry.policy import PluginPolicy, Unmatched, patterns_of
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "PluginPolicy", "PluginRecord", "PluginStatus", "Registry", "Unmatched", "patterns_of", "scan"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in {"PluginStatus", "Registry"}:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nika_core.registry import registry
+if not TYPE_CHECKING:  # a type checker that sees it takes every misspelt name for right
 
-    return getattr(registry, name)
+    def __getattr__(name: str) -> object:
+        if name not in {"PluginStatus", "Registry"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from nika_core.registry import registry
+
+        return getattr(registry, name)

@@ -5,7 +5,7 @@ What reads conditions is imported when the first one is compiled: most workflows
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nika_core.model.path import read_path
 from nika_core.template.compiler import compile_template
@@ -38,9 +38,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "compile_condition":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nika_core.template import condition_parser
+if not TYPE_CHECKING:  # a type checker that sees it takes every misspelt name for right
 
-    return condition_parser.compile_condition
+    def __getattr__(name: str) -> object:
+        if name != "compile_condition":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from nika_core.template import condition_parser
+
+        return condition_parser.compile_condition

@@ -15,7 +15,7 @@ when they are used; only the kits need pytest.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from nika_core.testing.backend_kit import BackendConformance
@@ -123,7 +123,9 @@ _MODULES: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'workbench')}"), name)
+if not TYPE_CHECKING:  # a type checker that sees it takes every misspelt name for right
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'workbench')}"), name)

@@ -4,9 +4,13 @@ import { el, plain, table, text } from "./dom.js";
 import { cost, count, duration, state, time } from "./format.js";
 
 export function open(main, [before, after]) {
+  let drawn = "";
   return async (rest) => {
     if (rest) [before, after] = rest;
     const found = await get("compare", { before, after });
+    const now = JSON.stringify(found);
+    if (!rest && now === drawn) return; // a link that has the focus keeps it
+    drawn = now;
     document.title = "Two runs · Nika";
     main.replaceChildren(
       el("h2", {}, "Two runs of ", text(found.after.workflow)), verdict(found), heads(found),

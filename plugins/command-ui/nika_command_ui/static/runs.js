@@ -13,6 +13,7 @@ export function open(main) {
   const title = el("h2", {}, "Runs");
   let runs = [];
   let shown = PAGE;
+  let drawn = "";
   main.replaceChildren(title, el("div", { class: "tools" }, filter, compare), place);
   document.title = "Runs · Nika";
   filter.addEventListener("input", () => draw());
@@ -70,6 +71,9 @@ export function open(main) {
 
   return async () => {
     const answer = await get("runs");
+    const now = JSON.stringify(answer);
+    if (now === drawn) return; // a link that has the focus keeps it
+    drawn = now;
     runs = answer.runs;
     title.replaceChildren("Runs of ", text(answer.project));
     draw();
