@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,6 @@ import typer
 import nika_core as nika
 from nika_core.cli.console import (
     format_table,
-    json_text,
     mask_project_secrets,
     mask_with,
     plain,
@@ -23,7 +21,6 @@ from nika_core.cli.console import (
     print_json,
     print_lines,
     print_message,
-    style_data,
 )
 from nika_core.cli.options import (
     LAST,
@@ -40,12 +37,10 @@ from nika_core.cli.options import (
 )
 from nika_core.cli.progress import duration_text
 from nika_core.cli.remote_options import url_of, where
-from nika_core.cli.waiting import sender_text, waits_for_text
+from nika_core.cli.run_text import bold_text, cost_text, nodes, run_lines, task_lines, waiting_text
 from nika_core.errors import NikaError, UsageError
-from nika_core.model.question import answer_text
 from nika_core.model.state import RunStatus
-from nika_core.model.text import iso_time, seconds_since_epoch, time_text
-from nika_core.model.usage import money_text, tokens_text
+from nika_core.model.text import iso_time, time_text
 
 if TYPE_CHECKING:
     from nika_core.cli.remote_runs import RemoteRuns
@@ -56,10 +51,7 @@ app = typer.Typer(
 )
 
 
-_SHOWN = 200  # characters of an output, unless -v
-_NAMED = 10  # items of a list that are named, unless -v
 _ENDED = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
-_CHILDREN = ("items", "rounds", "tasks")
 
 
 _AGE = "e.g. 12h or 30d"
@@ -137,7 +129,7 @@ def list_(
                 _age(now - run.started_at),
                 "" if run.duration_ms is None else duration_text(run.duration_ms / 1000),
                 str(run.json.get("usage", {}).get("totalTokens", "")),
-                _cost(run.json.get("usage") or {}),
+                cost_text(run.json.get("usage") or {}),
             )
             for run in found
         ]
@@ -159,7 +151,7 @@ def list_(
         for run in found:
             for task in _with_children(run.tasks):
                 if task.waits_for is not None:
-                    print_data(f"{run.run_id}: {plain(task.id)} {_waiting(task.waits_for, task.waiting_since)}")
+                    print_data(f"{run.run_id}: {plain(task.id)} {waiting_text(task.waits_for, task.waiting_since)}")
 
 
 def _is_as_old(at: float, older_than: str | None, newer_than: str | None) -> bool:
@@ -230,7 +222,7 @@ def show(
     if format_ is Format.JSON:
         print_json(found)
         return
-    print_lines(_run_lines(found, verbose))
+    print_lines(run_lines(found, verbose))
 
 
 def _show_transcript(run: str, task: str | None, format_: Format, verbose: bool) -> None:
@@ -253,107 +245,12 @@ def _show_task(run: str, task: str, format_: Format, verbose: bool) -> None:
     mask_with(nika.Workspace.open().masker)
     given = nika.runs.payload(run, task)
     found = nika.to_json(nika.runs.get(given.run_id, large_outputs=verbose or format_ is Format.JSON))
-    node = next((each for each in _nodes(found["tasks"]) if each["id"] == given.task), {"id": given.task, "state": ""})
+    node = next((each for each in nodes(found["tasks"]) if each["id"] == given.task), {"id": given.task, "state": ""})
     if format_ is Format.JSON:
         print_json({"runId": given.run_id, **node, **payload_json(given)})
         return
-    print_lines(_task_lines(node, verbose, _bold()))
+    print_lines(task_lines(node, verbose, bold_text()))
     print_lines(payload_lines(given))
-
-
-def _nodes(tasks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the tasks and all that is inside them."""
-    for task in tasks:
-        yield task
-        for kind in _CHILDREN:
-            yield from _nodes(task.get(kind, ()))
-
-
-def _run_lines(found: dict[str, Any], verbose: bool) -> Iterator[str]:
-    usage = found.get("usage", {})
-    started = time_text(seconds_since_epoch(found["startedAt"]))
-    head = (style_data(found["runId"], "bold"), plain(found["workflow"]), found["status"], started)
-    yield "  ".join(head)
-    yield plain(found["path"])
-    bold = _bold()
-    for task in found["tasks"]:
-        yield from _task_lines(task, verbose, bold)
-    for decision in found.get("decisions", ()):
-        yield f"decision: {json_text(decision)}"
-    cost = f", {money_text(usage['costUsd'])}" if usage.get("costUsd") else ""
-    if usage.get("savedUsd"):
-        cost += f", {money_text(usage['savedUsd'])} saved by batches"
-    if usage.get("unknownTokens"):
-        cost += f", up to {usage['unknownTokens']} more by calls that were cut off"
-    unpriced = f", unpriced: {plain(', '.join(usage['unpriced']))}" if usage.get("unpriced") else ""
-    yield f"{_tokens(usage)}{cost}{unpriced}"
-
-
-def _bold() -> Callable[[str], str]:
-    """Return what makes an id bold. Whether stdout shows colours is found out once."""
-    before, _, after = style_data("|", "bold").partition("|")
-    return lambda text: f"{before}{text}{after}"
-
-
-def _task_lines(
-    task: dict[str, Any], verbose: bool, bold: Callable[[str], str] = str, indent: str = "  "
-) -> Iterator[str]:
-    """Yield the lines of a task; of what is inside it the first few that did not succeed, with `verbose` all."""
-    facts = [task["state"]]
-    kind, children = next(((kind, task[kind]) for kind in _CHILDREN if kind in task), ("", []))
-    if kind:
-        facts.append(_counts(kind, children))
-    if task.get("skipReason"):
-        facts.append(task["skipReason"])
-    if task.get("attempts"):
-        facts.append("1 attempt" if task["attempts"] == 1 else f"{task['attempts']} attempts")
-    if "durationMs" in task:
-        facts.append(duration_text(task["durationMs"] / 1000))
-    usage = task.get("usage") or {}
-    if usage.get("totalTokens"):
-        facts.append(_tokens(usage))
-    if cost := _cost(usage):
-        facts.append(cost)
-    if usage.get("models"):
-        facts.append(f"by {plain(', '.join(usage['models']))}")
-    if task.get("reused"):
-        facts.append(f"reused ({plain(task['reason'])})" if task.get("reason") else "reused")
-    key = f" ({plain(task['key'])})" if "key" in task else ""
-    yield (f"{indent}{bold(task['id'])}{key}  {task.get('keyword', '')}  {', '.join(facts)}")
-    if "error" in task:
-        yield f"{indent}    [{task['error']['code']}] {plain(task['error']['message'])}"
-    if "answered" in task:
-        answered = task["answered"] | {"at": seconds_since_epoch(task["answered"]["at"])}
-        yield f"{indent}    answered {plain(answer_text(answered['answer']))}{sender_text(answered)}"
-    if task["state"] == "waiting":
-        since = seconds_since_epoch(task["waitingSince"]) if "waitingSince" in task else None
-        yield f"{indent}    {_waiting(task['waitsFor'], since)}"
-    if "output" in task:
-        output = task["output"]
-        text = plain(output) if isinstance(output, str) else json_text(output)
-        if not verbose and len(text) > _SHOWN:
-            text = _shortened(text, len(text))
-        yield from (f"{indent}    {line}" for line in text.splitlines())
-    elif "outputStart" in task:
-        start = task["outputStart"]
-        yield from (f"{indent}    {line}" for line in _shortened(plain(start["text"]), start["length"]).splitlines())
-    shown = children if verbose else [child for child in children if child["state"] not in ("success", "skipped")]
-    for child in shown if verbose else shown[:_NAMED]:
-        yield from _task_lines(child, verbose, bold, f"{indent}  ")
-    if not verbose and len(shown) > _NAMED:
-        yield f"{indent}  … and {len(shown) - _NAMED} more (-v shows all)"
-
-
-def _shortened(text: str, length: int) -> str:
-    return f"{text[:_SHOWN]}… ({length} characters; -v shows all)"
-
-
-def _counts(kind: str, children: list[dict[str, Any]]) -> str:
-    """Return e.g. `3 items (2 success, 1 failed)`."""
-    states = Counter(child["state"] for child in children)
-    name = kind if len(children) != 1 else kind.removesuffix("s")
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    return f"{len(children)} {name}" + (f" ({counts})" if len(states) > 1 else "")
 
 
 @app.command()
@@ -437,22 +334,7 @@ def _age(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
-def _cost(usage: dict[str, Any]) -> str:
-    """Return what model calls cost; a model without a known price is unpriced, not free."""
-    cost, unpriced = usage.get("costUsd", 0), usage.get("unpriced")
-    parts = [money_text(cost)] if cost or (usage.get("totalTokens") and not unpriced) else []
-    return " + ".join([*parts, *(["unpriced"] if unpriced else [])])
-
-
 def _with_children(tasks: Iterable[nika.RecordedTask]) -> Iterator[nika.RecordedTask]:
     for task in tasks:
         yield task
         yield from _with_children(task.children)
-
-
-def _waiting(about: Mapping[str, Any], since: float | None) -> str:
-    return f"waits for {waits_for_text(about)}{f', since {time_text(since)}' if since is not None else ''}"
-
-
-def _tokens(usage: dict[str, Any]) -> str:
-    return tokens_text(usage.get("totalTokens", 0), usage.get("cachedTokens", 0), usage.get("cacheWriteTokens", 0))

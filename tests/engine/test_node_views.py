@@ -10,7 +10,7 @@ import pytest
 
 from nika_core.app.recorded_runs import recorded_run
 from nika_core.cli.progress import ProgressLines
-from nika_core.cli.runs_command import _task_lines
+from nika_core.cli.run_text import task_lines
 from nika_core.engine.core.run_plan import Child, Each, Item, ItemError, Loop
 from nika_core.engine.core.values_json import kept_result_json, kept_result_of
 from nika_core.engine.local.host import Run
@@ -160,7 +160,7 @@ async def test_ten_thousand_items_are_a_few_rows(lab, tmp_path):
     assert sum("✗" in line for line in lines) == 10
     assert "… a work 5000/10000 items, 1667 failed" in lines
     assert lines[-1].startswith("✓ a work 10000 items, 3334 failed")
-    shown = list(_task_lines(recorded.json["tasks"][0], verbose=False))
+    shown = list(task_lines(recorded.json["tasks"][0], verbose=False))
     assert len(shown) < 25
     assert "10000 items (3334 failed, 6666 success)" in shown[0]
     assert "and 3324 more (-v shows all)" in shown[-1]
