@@ -114,7 +114,8 @@ def earlier(
         rerun_from: run this task and all below it again; also e.g. `review[3]`.
 
     Raises:
-        UsageError: the workflow is not on this machine, or `rerun_from` is no id.
+        UsageError: the workflow is not on this machine, an event is missing (no worker could tell it), or
+            `rerun_from` is no id.
     """
     from nika_core.app.backend.earlier_run import EarlierRun
 

@@ -112,14 +112,7 @@ class RemoteRuns:
                     f"nika runs cancel {run_id} (each with --on {self._on})",
                 )
             news = [update.events async for update in backend.events(run_id)]
-            events = tuple(event for each in news for event in each)
-            if not events:
-                raise UsageError(
-                    f"no worker tells what happened in the run {run_id}",
-                    code=codes.NOT_RESUMABLE,
-                    hint=f"start one: nika worker --on {self._on}",
-                )
-            return await backend.definition(run_id), events
+            return await backend.definition(run_id), tuple(event for each in news for event in each)
 
         return self._with(read)
 

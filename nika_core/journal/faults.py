@@ -47,11 +47,12 @@ def unknown_run(run: str, matches: list[str] | None = None) -> JournalError:
     )
 
 
-def no_runs(folder: Path) -> JournalError:
-    """Nothing has been recorded here."""
+def no_runs(folder: Path, run: str) -> JournalError:
+    """Nothing has been recorded here; `run` was named, or "" for the last one."""
+    named = f"There is no run '{run}': there" if run else "There"
     return JournalError(
         codes.UNKNOWN_RUN,
-        f"There are no runs yet in {folder}.",
+        f"{named} are no runs yet in {folder}.",
         hint="Start one: nika run. For the runs of another project, name its folder: -C DIR.",
     )
 

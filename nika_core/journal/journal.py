@@ -188,7 +188,7 @@ class Journal:
         """Return the full id of the run whose id begins with `run`; `last` is the newest one."""
         ids = [str(row[0]) for row in self._rows("SELECT id FROM runs ORDER BY number")]
         if not ids:
-            raise faults.no_runs(self.path.parent.parent)
+            raise faults.no_runs(self.path.parent.parent, "" if run == _LAST else run)
         if run == _LAST:
             return ids[-1]
         matches = sorted(each for each in ids if run and each.startswith(run))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nika_core.cli.console import allow_colours
 from nika_core.cli.live_view import LiveView
 from nika_core.model.events import Event, EventKind
 from nika_core.model.workflow import Task, Workflow
@@ -21,6 +22,7 @@ def screen_of(monkeypatch: pytest.MonkeyPatch, columns: int = 100, rows: int = 3
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("LINES", str(rows))
+    allow_colours(True)  # as every command does: one before may have printed JSON
     shown = Screen(columns, **more)
     monkeypatch.setattr(sys, "stderr", shown)
     return shown

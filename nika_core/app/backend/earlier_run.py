@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from nika_core import codes
 from nika_core.app.resuming import check_node, node_of
 from nika_core.app.run_options import RunOptions
 from nika_core.errors import UsageError
-from nika_core.model.events import KINDS, Event
+from nika_core.model.events import KINDS, Event, EventKind
 from nika_core.model.ids import NodeId
 from nika_core.model.json import JsonObject
 from nika_core.model.workflow import Workflow
@@ -53,8 +53,10 @@ class EarlierRun:
             inputs, timeout, workflow: in place of the earlier ones.
 
         Raises:
-            UsageError: its workflow is not on this machine, or `rerun_from` is no id.
+            UsageError: its workflow is not on this machine, an event is missing, or `rerun_from` is no id.
         """
+        events = tuple(events)
+        _require_whole(definition["run"], events)
         options = {**definition["options"]}
         if timeout is not None:
             options["timeout"] = timeout
@@ -82,6 +84,18 @@ class EarlierRun:
     def as_json(self) -> JsonObject:
         """Return what a definition has of it."""
         return {"run": self.run_id, "events": list(self.events), "from": self.rerun_from}
+
+
+def _require_whole(run: str, events: Sequence[JsonObject]) -> None:
+    """Raise UsageError if an event is missing: what was done then would be done, and paid for, again."""
+    gap = next((before for before, event in enumerate(events) if event["seq"] != before + 1), None)
+    if gap is not None or not any(event["kind"] == EventKind.RUN_FINISHED for event in events):
+        after = len(events) if gap is None else gap
+        raise UsageError(
+            f"what the run {run} did after its event {after} is not known, so it would be done and paid for again",
+            code=codes.NOT_RESUMABLE,
+            hint="start a worker of the version with which the run began, and try again",
+        )
 
 
 def earlier_events(definition: JsonObject) -> tuple[Event, ...]:

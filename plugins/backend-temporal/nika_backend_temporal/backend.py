@@ -41,7 +41,7 @@ _RECENT: Final = 75  # seconds since a worker has asked for work; it asks again 
 _LOOK: Final = 0.3  # seconds between the first two looks at a run
 _SELDOM: Final = 1.0  # seconds between later ones: a look makes its worker stop for a moment
 _ANSWER: Final = 3.0  # seconds that a worker has to say how a run stands
-_REPLAY: Final = 60.0  # seconds that it has to go through a history of 10,000 events
+_REPLAY: Final = 300.0  # seconds that it has to go through a history of 10,000 events
 _STATUS: Final = {
     WorkflowExecutionStatus.RUNNING: "running",
     WorkflowExecutionStatus.CONTINUED_AS_NEW: "running",
@@ -154,9 +154,9 @@ class TemporalBackend:
     ) -> AsyncIterator[RunUpdate]:
         told, pause, watched = "", _LOOK, WatchedTexts()
         if since == 0:
-            async for events in self._events_of_earlier_histories(handle, run_id):
-                since = events[-1]["seq"]
-                yield RunUpdate(events=events)
+            async for events, unknown in self._events_of_earlier_histories(handle, run_id):
+                since = events[-1]["seq"] if events else since
+                yield RunUpdate(events=events, held_up=unknown)
         while True:
             description = await self._describe(handle, run_id)
             ended = description.status not in (
@@ -168,13 +168,15 @@ class TemporalBackend:
                 held_up = ""
                 view: dict[str, Any] = {"events": last[since + 1 - last[0]["seq"] :], "waiting": [], "idle": False}
             else:
-                view, held_up = await self._view(handle, since, history_only=ended)
+                view, unknown = await self._view(handle, since, seconds=_REPLAY if ended else _ANSWER)
+                view["events"] = view["events"] or last
+                what = f"what the run did after its event {since}" if ended else "how the run stands"
+                held_up = f"{what} is not known: {unknown}" if unknown else ""
             events = tuple(view["events"])
             since = events[-1]["seq"] if events else since
             if view.get("more"):
                 yield RunUpdate(events=events)
                 continue
-            held_up = "" if ended else held_up
             news = held_up if held_up != told else ""
             told = held_up
             yield RunUpdate(
@@ -195,19 +197,22 @@ class TemporalBackend:
 
     async def _events_of_earlier_histories(
         self, handle: WorkflowHandle[Any, Any], run_id: str
-    ) -> AsyncIterator[tuple[JsonObject, ...]]:
-        """Yield the events that a run with a new history no longer knows."""
+    ) -> AsyncIterator[tuple[tuple[JsonObject, ...], str]]:
+        """Yield the events that a run with a new history no longer knows, and why the rest of them is not known."""
         description = await self._describe(handle, run_id)
         since = 0
         async with errors_of(self._address):
             async for earlier in earlier_histories(await self._connected(), description):
                 more = True
                 while more:
-                    view, _ = await self._view(earlier, since, history_only=True, seconds=_REPLAY)
+                    view, unknown = await self._view(earlier, since, seconds=_REPLAY)
                     more = bool(view.get("more"))
+                    if unknown:
+                        yield (), f"what the run did after its event {since} is not known: {unknown}"
+                        return
                     if view["events"]:
                         since = view["events"][-1]["seq"]
-                        yield tuple(view["events"])
+                        yield tuple(view["events"]), ""
 
     async def _live(self, description: Any) -> list[JsonObject]:
         """Return what the last heartbeats of running tasks carry of their texts."""
@@ -313,7 +318,7 @@ class TemporalBackend:
                 raise _no_such_run(run_id, self._address) from None
 
     async def _view(
-        self, handle: WorkflowHandle[Any, Any], since: int, *, history_only: bool, seconds: float = _ANSWER
+        self, handle: WorkflowHandle[Any, Any], since: int, *, seconds: float = _ANSWER
     ) -> tuple[dict[str, Any], str]:
         """Return what a worker says of a run, and why none can if so."""
         nothing: dict[str, Any] = {"events": [], "waiting": [], "idle": False}
@@ -324,12 +329,10 @@ class TemporalBackend:
         except (TimeoutError, RPCError) as error:
             if isinstance(error, TimeoutError):
                 let_go()
-            if history_only:
-                return nothing, ""
             why = error.message if isinstance(error, RPCError) else "no worker answers"
-            return nothing, f"how the run stands is not known: {why}{await self._kept_by(handle)}"
+            return nothing, f"{why}{await self._kept_by(handle)}"
         except Exception as error:  # the workflow itself cannot be driven by the worker that was asked
-            return nothing, f"how the run stands is not known: {error}"
+            return nothing, str(error)
 
     async def _kept_by(self, handle: WorkflowHandle[Any, Any]) -> str:
         """Return which workers can say how a run stands, as the end of a sentence."""
