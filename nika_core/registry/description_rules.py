@@ -109,6 +109,7 @@ PROVIDER: Final[Rules] = {
     "options": _OPTIONAL_VALIDATOR,
     "settings": _OPTIONAL_VALIDATOR,
     "widening_settings": _NAMES,
+    "stands_in": _TRUTH,
 }
 TEMPLATE_SOURCE: Final[Rules] = {
     "name": _TEXT,

@@ -69,5 +69,5 @@ def test_a_run_that_is_removed_is_told_to_be(folder: Path) -> None:
     with pytest.raises(nika.JournalError, match="There is no run"):
         followed.poll()
     assert followed.is_removed
-    with pytest.raises(nika.JournalError, match="There are no runs"):
+    with pytest.raises(nika.JournalError, match="there are no runs"):
         nika.runs.follow(followed.run_id)
