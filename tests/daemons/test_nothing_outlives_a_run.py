@@ -31,7 +31,7 @@ from .daemons import (
 from .plugins import PLUGIN_DAEMONS, plugin_text
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.beside,
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="elsewhere there is no guardian"),
 ]
 

@@ -146,7 +146,7 @@ def test_at_the_deadline_a_question_fails_or_takes_its_default_also_while_nothin
         "- {id: takes, ask: {message: How many?, expires: 50ms, default: {n: 4}, form: {n: {type: int}}}}\n"
         "- {id: use, set: '{{takes.n}}'}\n",
     )
-    late = project.nika("answer", "fails", "yes")
+    late = Project.nika(project, "answer", "fails", "yes")  # a process takes longer to start than the question is open
     assert late.code == 2
     assert "'fails' waited until" in late.err
     done = resumed(project)

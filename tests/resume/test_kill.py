@@ -22,7 +22,7 @@ import pytest
 import nika_core as nika
 from nika_core import RunResult
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.beside
 
 NIKA = str(Path(sys.executable).with_name("nika"))
 WORKFLOW = """\

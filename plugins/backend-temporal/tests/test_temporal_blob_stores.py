@@ -16,7 +16,7 @@ from temporalio.api.common.v1 import Payload
 
 from nika_core.plugin import UsageError
 
-pytestmark = [pytest.mark.alone, pytest.mark.xdist_group("temporal")]
+pytestmark = pytest.mark.beside
 LARGE = Payload(metadata={"encoding": b"json/plain"}, data=b"x" * (INLINE + 1))
 
 
