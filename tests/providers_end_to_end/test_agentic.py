@@ -15,7 +15,7 @@ Play = Callable[[Any], Path]
 WORKFLOW = """
 agent: {model: mock, mode: agentic}
 tasks:
-  - {id: fails, shell: "echo tried >> tries; test -e mended", retry: {max: 1}}
+  - {id: fails, shell: "echo tried >> tries; test -e fixed", retry: {max: 1}}
   - {id: after, shell: "echo after"}
   - {id: beside, shell: "echo beside"}
   - {id: later, shell: "test -e finished", retry: {max: 1}, mode: strict}

@@ -28,13 +28,13 @@ def test_a_file_that_belongs_to_a_tasks_prompt_decides_whether_resume_does_it_ag
           - {id: skilled, agent: {prompt: hi, skills: [style.md, folder]}}
           - {id: prompted, subagent: {prompt: hi, systemPromptFile: prompt.md}}
           - {id: other, llm: {prompt: hi, systemPrompt: none}}
-          - {id: fails, shell: "test -e mended", retry: {max: 1}}
+          - {id: fails, shell: "test -e fixed", retry: {max: 1}}
         """,
     )
     script(ECHO)
     assert nika("run", "w.nika.yaml").code == 1
     write(file, "be terse")
-    write("mended", "")
+    write("fixed", "")
     done = nika("resume", the_run(), "--format", "json")
     assert done.code == 0, done.err
     reused = {name: task["reused"] for name, task in done.tasks.items()}

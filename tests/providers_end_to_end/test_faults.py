@@ -193,12 +193,12 @@ def test_a_refusal_is_told_and_not_tried_again(nika: Nika, write: Write, script:
 def test_a_task_that_succeeded_at_its_second_attempt_is_taken_over_when_the_run_is_resumed(
     nika: Nika, write: Write, script: Play, the_run: Callable[[], str]
 ) -> None:
-    tasks = '[{id: a, llm: hi}, {id: b, shell: "test -e mended", retry: {max: 1}}]'
+    tasks = '[{id: a, llm: hi}, {id: b, shell: "test -e fixed", retry: {max: 1}}]'
     write("w.nika.yaml", f"agent: {{model: mock}}\ntasks: {tasks}\nflows: [{{source: a, target: b}}]\n")
     script([{"error": {"category": "network"}}, "fine", "never again"])
     first = nika("run", "w.nika.yaml", "--format", "json")
     assert (first.code, first.tasks["a"]["attempts"]) == (1, 2)
-    write("mended", "")
+    write("fixed", "")
     done = nika("resume", the_run(), "--format", "json")
     assert done.code == 0, done.err
     assert (done.tasks["a"]["reused"], done.tasks["a"]["output"]) == (True, "fine")

@@ -37,7 +37,7 @@ tasks:
     failed = nika("run", "--on", server.url, file.name, "--format", "json", folder=folder)
     run_id = json.loads(failed.stdout)["runId"]
     before = done_in(log)
-    file.write_text(text.replace("BROKEN", "echo mended"))
+    file.write_text(text.replace("BROKEN", "echo fixed"))
 
     resumed = nika("resume", run_id, "--on", server.url, "--format", "json", folder=folder)
     result = json.loads(resumed.stdout)
@@ -51,7 +51,7 @@ tasks:
     assert sorted(before) == ["broken", "first", "item1", "item2", "item3"]
     assert resumed.returncode == 0, resumed.stderr
     assert result["runId"] != run_id
-    assert result["output"] == "1 [1, 2, 3] mended Ada".replace("[1, 2, 3]", '["1","2","3"]')
+    assert result["output"] == "1 [1, 2, 3] fixed Ada".replace("[1, 2, 3]", '["1","2","3"]')
     assert sorted(after) == ["broken", "last"]
     assert again.returncode == 0, again.stderr
     assert sorted(from_) == ["item1", "item2", "item3", "last"]
