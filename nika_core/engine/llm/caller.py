@@ -163,7 +163,9 @@ class ResilientCaller:
         place = self._progress.first(call.key, call.attempt, chain)
         begun = [self._batches is not None and self._batches.has_begun(each.name, call) for each in candidates]
         place = begun.index(True) if True in begun else place
-        last = place if holds_state(candidates[place].request) else len(candidates) - 1
+        last = len(candidates) - 1
+        if place < last and holds_state(candidates[place].request):
+            last = place
         failures: list[tuple[str, TaskError]] = []
         in_flight: InFlightCall | None = None
         reservation: Reservation | None = None
