@@ -147,7 +147,7 @@ def event(run: str, data: JsonObject) -> Event:
     return event_of(run, data)
 
 
-def recorded(
+def as_recorded(
     definition: JsonObject,
     events: Iterable[JsonObject],
     result: JsonObject | None = None,

@@ -35,10 +35,12 @@ class Draft:
 
     Attributes:
         messages: what the model was told, or said, so far: what a request goes on from is a number of these.
+        wanted: whether it is asked for; another one may go on from it, and needs only its messages.
     """
 
-    def __init__(self, where: _Where) -> None:
+    def __init__(self, where: _Where, *, wanted: bool = True) -> None:
         self.where = where
+        self.wanted = wanted
         self.system: Any = ""
         self.messages: list[Any] = []
         self.turns: list[dict[str, Any]] = []
@@ -57,6 +59,8 @@ class Draft:
         return place
 
     def _show(self, message: Mapping[str, Any], at: float) -> None:
+        if not self.wanted:
+            return
         content = message.get("content")
         if message.get("role") == "tool":
             parts = content if isinstance(content, list) else ()
@@ -68,53 +72,88 @@ class Draft:
         self.turns.append({"role": message.get("role", ""), "at": at, "content": content})
 
 
+class _Reader:
+    """Puts conversations together from events, in their order. `task`: those that are wanted; None: all."""
+
+    def __init__(self, task: str | None) -> None:
+        self.found: list[Draft] = []
+        self._task = task
+        self._begun: dict[_Where, list[Draft]] = {}  # the latest first
+        self._calls: dict[tuple[str, int], tuple[Draft, int]] = {}
+        self._waiting: dict[tuple[str, int], Event] = {}
+
+    def asked(self, event: Event, where: _Where) -> None:
+        """Read a request to a model."""
+        data, (task, _) = event.data, where
+        before = self._calls.get((data.get("afterTask", task), data.get("after", 0)))
+        messages, system, place = data["messages"], data.get("system", ""), 0
+        if before is not None and "afterTask" not in data:
+            draft, place = before[0], data["kept"]
+            system = data.get("system", draft.system)
+        else:
+            if before is not None:
+                messages = [*before[0].messages[: data["kept"]], *messages]
+                system = data.get("system", before[0].system)
+            draft = self._draft(where, messages, system)
+        of_task = self._begun.setdefault(where, [])
+        if not of_task or of_task[0] is not draft:
+            self._begun[where] = [draft, *(other for other in of_task if other is not draft)]
+        if system != draft.system:
+            draft.system = system
+            draft.turns.append({"role": "system", "at": event.at, "content": system})
+        self._calls[task, data["call"]] = draft, draft.tell(place, messages, event.at)
+        self._waiting[task, data["call"]] = event
+
+    def answered(self, event: Event, task: str) -> None:
+        """Read the reply to a request."""
+        data = event.data
+        if (task, data.get("call")) not in self._calls:
+            return
+        self._waiting.pop((task, data["call"]), None)
+        draft, place = self._calls[task, data["call"]]
+        message = {"role": "assistant", "content": data.get("reply", [])}
+        shown = len(draft.turns)
+        self._calls[task, data["call"]] = draft, draft.tell(place, [message], event.at)
+        if len(draft.turns) > shown:
+            about = {key: data[key] for key in ("model", "usage", "durationMs", "insteadOf") if key in data}
+            draft.turns[-1] |= about
+
+    def tool_called(self, event: Event, where: _Where) -> None:
+        """Read a call of a tool."""
+        if where in self._begun and self._begun[where][0].wanted:
+            _tool(self._begun[where][0], event)
+
+    def end(self) -> None:
+        """Show which requests were not answered."""
+        for call, event in self._waiting.items():
+            self._calls[call][0].turns.append({"role": "assistant", "at": event.at, "unanswered": True})
+
+    def _draft(self, where: _Where, messages: list[Any], system: Any) -> Draft:
+        """Return the conversation that a request begins again, as in another attempt or a resumed run, or a new one."""
+        for draft in self._begun.get(where, ()):
+            if draft.system == system and draft.messages[: len(messages)] == messages:
+                return draft
+        draft = Draft(where, wanted=self._task is None or _is_inside(where[0], self._task))
+        if draft.wanted:
+            self.found.append(draft)
+        return draft
+
+
 def drafts(events: Iterable[Event], task: str | None = None) -> list[Draft]:
-    """Return the conversations that events tell of."""
-    found: list[Draft] = []
-    begun: dict[_Where, list[Draft]] = {}  # the latest first
-    calls: dict[tuple[str, int], tuple[Draft, int]] = {}
-    waiting: dict[tuple[str, int], Event] = {}
+    """Return the conversations that events tell of, or those of one task and what is inside it."""
+    reader = _Reader(task)
     for event in events:
-        if event.task is None or not (task is None or _is_inside(event.task, task)):
+        if event.task is None:
             continue
-        data, where = event.data, (event.task, tuple(map(str, event.data.get("within", ()))))
+        where = event.task, tuple(map(str, event.data.get("within", ())))
         if event.kind == EventKind.MODEL_ASKED:
-            before = calls.get((event.task, data.get("after", 0)))
-            draft, place = (before[0], data["kept"]) if before else (_again(begun.get(where, ()), data), 0)
-            if draft is None:
-                draft = Draft(where)
-                found.append(draft)
-            of_task = begun.setdefault(where, [])
-            if not of_task or of_task[0] is not draft:
-                begun[where] = [draft, *(other for other in of_task if other is not draft)]
-            if "system" in data and data["system"] != draft.system:
-                draft.system = data["system"]
-                draft.turns.append({"role": "system", "at": event.at, "content": draft.system})
-            calls[event.task, data["call"]] = draft, draft.tell(place, data["messages"], event.at)
-            waiting[event.task, data["call"]] = event
-        elif event.kind == EventKind.MODEL_CALLED and (event.task, data.get("call")) in calls:
-            waiting.pop((event.task, data["call"]), None)
-            draft, place = calls[event.task, data["call"]]
-            message = {"role": "assistant", "content": data.get("reply", [])}
-            shown = len(draft.turns)
-            calls[event.task, data["call"]] = draft, draft.tell(place, [message], event.at)
-            if len(draft.turns) > shown:
-                about = {key: data[key] for key in ("model", "usage", "durationMs", "insteadOf") if key in data}
-                draft.turns[-1] |= about
-        elif event.kind == EventKind.TOOL_CALLED and where in begun:
-            _tool(begun[where][0], event)
-    for call, event in waiting.items():
-        calls[call][0].turns.append({"role": "assistant", "at": event.at, "unanswered": True})
-    return found
-
-
-def _again(found: Iterable[Draft], data: Mapping[str, Any]) -> Draft | None:
-    """Return the conversation that a request begins again, as in another attempt or in a resumed run."""
-    messages = list(data["messages"])
-    for draft in found:
-        if draft.system == data.get("system", "") and draft.messages[: len(messages)] == messages:
-            return draft
-    return None
+            reader.asked(event, where)
+        elif event.kind == EventKind.MODEL_CALLED:
+            reader.answered(event, event.task)
+        elif event.kind == EventKind.TOOL_CALLED:
+            reader.tool_called(event, where)
+    reader.end()
+    return reader.found
 
 
 def _tool(draft: Draft, event: Event) -> None:

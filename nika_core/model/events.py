@@ -25,7 +25,7 @@ class EventKind(StrEnum):
     TASK_FAILED = "task.failed"
     TASK_SKIPPED = "task.skipped"
     TASK_REUSED = "task.reused"  # resume: taken over from the earlier run; data: reason
-    MODEL_ASKED = "model.asked"  # data: call; what is new: system, messages; after, kept: what went before; within
+    MODEL_ASKED = "model.asked"  # data: call; what is new: system, messages; within; before it: after, afterTask, kept
     MODEL_CALLED = "model.called"  # it has answered; data: call, model, usage, reply
     BREAKER_CHANGED = "breaker.changed"  # a model's circuit breaker; data: model, provider, state, before
     TOOL_CALLED = "tool.called"  # data: tool, arguments, isError, content

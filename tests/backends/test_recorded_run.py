@@ -24,7 +24,7 @@ def test_a_run_on_a_backend_has_the_same_tasks_states_and_outputs_as_one_of_this
     here = nika.runs.get(runs.here(text).run_id, folder=tmp_path)
     end = {"status": here.status}
 
-    there = nika.backends.recorded(definition, events, end)
+    there = nika.backends.as_recorded(definition, events, end)
 
     def comparable(run: nika.RecordedRun) -> Any:
         return without_times({key: value for key, value in run.json.items() if key not in ("startedAt", "endedAt")})
@@ -37,7 +37,7 @@ def test_a_run_without_events_yet_is_running_and_has_no_tasks(inline: Path, tmp_
     (tmp_path / ".git").mkdir()
     runs = BackendRuns("inline://", tmp_path)
     definition = nika.backends.submission(runs.prepared(EVERYTHING)).definition
-    run = nika.backends.recorded(definition, [])
+    run = nika.backends.as_recorded(definition, [])
     assert (run.status, run.tasks, run.document) == ("running", (), EVERYTHING)
 
 
@@ -49,11 +49,11 @@ def test_a_large_output_is_told_by_its_beginning_as_in_history(inline: Path, tmp
     definition = nika.backends.submission(prepared).definition
     _, events = runs.run_prepared(prepared)
     here = nika.runs.get(runs.here(text).run_id, folder=tmp_path, large_outputs=False)
-    there = nika.backends.recorded(definition, events, large_outputs=False)
+    there = nika.backends.as_recorded(definition, events, large_outputs=False)
     assert there.json["tasks"][0]["outputStart"] == here.json["tasks"][0]["outputStart"]
-    assert nika.backends.recorded(definition, events).tasks[0].output == "x" * 100_000
+    assert nika.backends.as_recorded(definition, events).tasks[0].output == "x" * 100_000
 
 
 def test_a_run_that_another_version_submitted_is_refused(inline: Path) -> None:
     with pytest.raises(UsageError, match="another version of Nika"):
-        nika.backends.recorded({"form": 0}, [])
+        nika.backends.as_recorded({"form": 0}, [])

@@ -234,3 +234,40 @@ def test_a_verbose_run_tells_what_tools_were_given_and_gave(
     assert 'given {"n": 7}' in told
     assert "gave item 7" in told
     assert "gave" not in nika("run", "w.nika.yaml").err
+
+
+def test_a_conversation_of_many_tasks_takes_room_in_proportion_to_its_turns(
+    nika: Nika, write: Write, folder: Path
+) -> None:
+    sizes = []
+    for count in (20, 40):
+        tasks = "".join(f"  - {{id: t{number}, agent: 'Word {number}?'}}\n" for number in range(count))
+        flows = "".join(f"  - {{source: t{number}, target: t{number + 1}}}\n" for number in range(count - 1))
+        write("w.nika.yaml", f"agent: {{provider: mock, model: mock}}\ntasks:\n{tasks}flows:\n{flows}")
+        before = len(events(folder)) if sizes else 0
+        assert nika("run", "w.nika.yaml").code == 0
+        sizes.append(len(events(folder)) - before)
+    assert sizes[1] < 2.2 * sizes[0]
+
+
+def test_a_task_that_goes_on_with_a_conversation_shows_all_that_its_model_was_told(
+    nika: Nika, write: Write, script: Callable[..., None]
+) -> None:
+    write(
+        "w.nika.yaml",
+        """\
+agent: {provider: mock, model: mock, systemPrompt: Be brief.}
+tasks:
+  - {id: a, agent: One?}
+  - {id: b, agent: Two?}
+  - {id: c, agent: {prompt: "Three?", systemPrompt: Be long.}}
+flows: [{source: a, target: b}, {source: b, target: c}]
+""",
+    )
+    script({"text": "1"}, {"text": "2"}, {"text": "3"})
+    assert nika("run", "w.nika.yaml").code == 0
+    said = ["One?", "1", "Two?", "2", "Three?", "3"]
+    for task, system, length in (("a", "brief", 2), ("b", "brief", 4), ("c", "long", 6)):
+        (found,) = nika_api.runs.transcript("last", task)
+        assert [turn.text for turn in found.turns] == [f"Be {system}.", *said[:length]]
+    assert [found.task for found in nika_api.runs.transcript("last")] == ["a", "b", "c"]

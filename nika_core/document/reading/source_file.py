@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from nika_core import codes
 from nika_core.errors import Place, Problem
 from nika_core.model import files
 from nika_core.model.limits import Limit
+
+_ABOVE: Final = ("..", "../..", "../../..")
 
 
 def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
@@ -46,7 +49,7 @@ def decode_source(data: bytes, path: str) -> str | Problem:
 
 
 def similar_file(path: Path) -> str | None:
-    """Return a hint with the file beside the missing one that the user may have meant."""
+    """Return a hint with the file that the user may have meant: beside the missing one, or in a folder above."""
     from nika_core.model.nearest import nearest
 
     try:
@@ -57,4 +60,7 @@ def similar_file(path: Path) -> str | None:
     similar = nearest(path.name, names) or next(
         (name for name in (f"{path.name}.nika.yaml", f"{path.name}.yaml") if name in names), None
     )
-    return f"did you mean `{path.with_name(similar)}`?" if similar else None
+    if similar:
+        return f"did you mean `{path.with_name(similar)}`?"
+    above = next((up for up in _ABOVE if (path.parent / up / path.name).is_file()), None)
+    return f"did you mean `{path.parent / above / path.name}`?" if above else None

@@ -99,7 +99,7 @@ class Conversation:
 
     def seen_by(self, task: str) -> tuple[Message, ...]:
         """The messages of those context tasks that are ancestors of `task`, in declared order."""
-        return tuple(chain.from_iterable(self._messages.get(source, ()) for source in self._sources(task)))
+        return tuple(chain.from_iterable(filter(None, map(self._messages.get, self._sources(task)))))
 
     def all(self) -> tuple[Message, ...]:
         """Return everything that was said, in declared order."""
@@ -107,7 +107,7 @@ class Conversation:
 
     def hashes(self, task: str) -> tuple[str, ...]:
         """The same, as hashes: one for each ancestor that said something."""
-        return tuple(self._hashes[source] for source in self._sources(task) if source in self._hashes)
+        return tuple(filter(None, map(self._hashes.get, self._sources(task))))
 
     def __contains__(self, task: str) -> bool:
         return task in self._seen

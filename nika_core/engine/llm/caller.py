@@ -163,7 +163,9 @@ class ResilientCaller:
         place = self._progress.first(call.key, call.attempt, chain)
         begun = [self._batches is not None and self._batches.has_begun(each.name, call) for each in candidates]
         place = begun.index(True) if True in begun else place
-        last = place if holds_state(candidates[place].request) else len(candidates) - 1
+        last = len(candidates) - 1
+        if place < last and holds_state(candidates[place].request):
+            last = place
         failures: list[tuple[str, TaskError]] = []
         in_flight: InFlightCall | None = None
         reservation: Reservation | None = None
@@ -305,7 +307,7 @@ class ResilientCaller:
     def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
         """Tell the breaker and the limiter, and settle."""
         if isinstance(error, TaskError):
-            permit.failed(error.category)
+            permit.failed(error.category, error.message)
             if error.category is Category.RATE_LIMIT and error.retry_after:
                 self._connections.quota(in_flight.connection, in_flight.info.name).pause(error.retry_after)
             usage = error.usage = self._settlement.failed(in_flight, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from nika_core.engine.core.hashing import digest
@@ -39,10 +40,13 @@ class CallNames:
         return f"{_PREFIX}:{asked}:{counts[asked]}"
 
 
+_DIGEST: Final = attrgetter("digest")
+
+
 def _asked(request: ModelRequest) -> JsonObject:
     """Return what a request asks; not how it is sent, or how much of it the budgets leave."""
     return {
-        "messages": [message.digest for message in request.messages],
+        "messages": "".join(map(_DIGEST, request.messages)),
         "model": request.model,
         "system": request.system,
         "tools": [[tool.name, tool.description, tool.parameters] for tool in request.tools],

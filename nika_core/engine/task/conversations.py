@@ -5,40 +5,38 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from nika_core.engine.task.model_events import model_called
 from nika_core.engine.task.services import Reporter
+from nika_core.engine.task.told import REMEMBERED, Answered, Told
 from nika_core.model.codec import message_json, part_json
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.message import DocumentPart, ImagePart, Message, Part, ReasoningPart, Role, TextPart
 from nika_core.plugin import ModelReply, ModelRequest
-from nika_core.values import dataclass
-
-_REMEMBERED: Final = 8  # conversations that a step may have at once; of more, a request is told whole
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What has been told: a request and, if it was answered, its reply."""
-
-    call: int
-    system: str
-    messages: tuple[Message, ...]
 
 
 class Conversations:
-    """Tells of the requests of one step. `numbers` are shared by all steps of an attempt: one for each request."""
+    """Tells of the requests of one step.
+
+    `numbers` are shared by all steps of an attempt: one for each request. `answered` is shared by all tasks of a run.
+    """
 
     def __init__(
-        self, reporter: Reporter, task: str, within: tuple[str, ...] = (), numbers: Iterator[int] | None = None
+        self,
+        reporter: Reporter,
+        task: str,
+        within: tuple[str, ...] = (),
+        numbers: Iterator[int] | None = None,
+        answered: Answered | None = None,
     ) -> None:
         self._reporter = reporter
         self._task = task
         self._within = within
         self.numbers: Iterator[int] = count(1) if numbers is None else numbers
-        self._told: deque[_Told] = deque(maxlen=_REMEMBERED)
+        self._answered = Answered() if answered is None else answered
+        self._told: deque[Told] = deque(maxlen=REMEMBERED)
 
     def asked(self, request: ModelRequest) -> int:
         """Tell of a request that is about to be sent; return its number."""
@@ -47,14 +45,16 @@ class Conversations:
         data: dict[str, Any] = {"call": call}
         if self._within:
             data["within"] = list(self._within)
-        if kept and before is not None:
+        if before is not None:
             data |= {"after": before.call, "kept": kept}
-        if system != (before.system if kept and before is not None else ""):
+            if before.task != self._task:
+                data["afterTask"] = before.task
+        if system != ("" if before is None else before.system):
             data["system"] = system
         data["messages"] = [shown_message(message) for message in request.messages[kept:]]
-        if kept and before is not None and kept == len(before.messages):
+        if before is not None and before in self._told and kept == len(before.messages):
             self._told.remove(before)  # this one goes on with it
-        self._told.append(_Told(call, system, tuple(request.messages)))
+        self._told.append(Told(self._task, call, system, tuple(request.messages)))
         self._reporter.emit(EventKind.MODEL_ASKED, self._task, data)
         return call
 
@@ -66,20 +66,24 @@ class Conversations:
         for place, told in enumerate(self._told):
             if told.call == call:
                 messages = (*told.messages, Message(Role.ASSISTANT, reply.parts))
-                self._told[place] = _Told(call, told.system, messages)
+                self._told[place] = Told(self._task, call, told.system, messages)
+                self._answered.add(self._told[place])
         parts = [part_json(part) for part in reply.parts if not isinstance(part, ReasoningPart)]
         data = {**model_called(reply, seconds), "call": call, "reply": parts, **(more or {})}
         self._reporter.emit(EventKind.MODEL_CALLED, self._task, data)
 
-    def _before(self, messages: tuple[Message, ...]) -> tuple[_Told | None, int]:
+    def _before(self, messages: tuple[Message, ...]) -> tuple[Told | None, int]:
         """Return what a request goes on from, and how many of its messages have been told with it."""
-        best: tuple[_Told | None, int] = None, 0
+        whole = next((told for told in reversed(self._told) if told.is_begun_by(messages)), None)
+        if whole is None:
+            whole = self._answered.continued(messages)
+        if whole is not None:
+            return whole, len(whole.messages)
+        best: tuple[Told | None, int] = None, 0
         for told in reversed(self._told):
-            length = len(told.messages)
-            if length <= len(messages) and tuple(messages[:length]) == told.messages:  # most are the same objects
-                return told, length
             pairs = zip(told.messages, messages, strict=False)
-            same = next((place for place, (one, other) in enumerate(pairs) if one != other), min(length, len(messages)))
+            least = min(len(told.messages), len(messages))
+            same = next((place for place, (one, other) in enumerate(pairs) if one != other), least)
             if same > best[1]:
                 best = told, same
         return best

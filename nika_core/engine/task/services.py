@@ -11,6 +11,7 @@ from nika_core.engine.core.policy_gate import PolicyGate
 from nika_core.engine.core.ports import CallCache, LateValues, MaskedStream, ModelCaller, NoSecrets
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.engine.task.tape import Tape
+from nika_core.engine.task.told import Answered
 from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
@@ -19,7 +20,7 @@ from nika_core.model.state import Failure
 from nika_core.model.trace_context import TraceContext
 from nika_core.model.usage import Usage
 from nika_core.plugin import Facets, Keyword, Question, Step
-from nika_core.values import dataclass
+from nika_core.values import dataclass, field
 
 T = TypeVar("T")
 
@@ -165,6 +166,7 @@ class TaskServices:
         trace: the trace that attempts pass on; None: none.
         tape: records what steps are given and give, or plays it; None: neither.
         arrived: returns the signal that has come for a node, given what it would wait for; None: it has to wait.
+        answered: the latest conversations with models, which other tasks may go on with.
     """
 
     keyword: Callable[[str], BoundKeyword]
@@ -188,3 +190,4 @@ class TaskServices:
     late: LateValues = NoSecrets()
     trace: TraceContext | None = None
     tape: Tape | None = None
+    answered: Answered = field(default_factory=Answered)

@@ -271,7 +271,10 @@ class TaskContext:
     def conversations(self) -> Conversations:
         """What it tells of its requests to models."""
         if self._conversations is None:
-            self._conversations = Conversations(self._services.reporter, self.task_id, self.within, self._numbers)
+            services = self._services
+            self._conversations = Conversations(
+                services.reporter, self.task_id, self.within, self._numbers, services.answered
+            )
         return self._conversations
 
     def child(

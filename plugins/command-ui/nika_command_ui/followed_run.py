@@ -116,7 +116,7 @@ class FollowedRun:
         if self._definition is None:
             about = {"runId": self._run.run_id, "workflow": self._run.workflow, "status": self._run.status}
             return {**about, "startedAt": self._run.submitted_at, "tasks": []}
-        found = nika.backends.recorded(self._definition, self._events, self._result, large_outputs=large_outputs)
+        found = nika.backends.as_recorded(self._definition, self._events, self._result, large_outputs=large_outputs)
         return {**found.json, "startedAt": self._run.submitted_at} if not self._events else dict(found.json)
 
     def _notice_now(self) -> str:
