@@ -176,6 +176,20 @@ def test_a_missing_key_is_found_before_anything_runs_and_named(
 
 
 @pytest.mark.parametrize(
+    ("variable", "value"), [("OPENAI_BASE_URL", "127.0.0.1:8000/v1"), ("OPENAI_API_KEY", "sk-abc def")]
+)
+def test_an_address_or_a_key_that_cannot_be_used_is_found_before_anything_runs(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    write("w.nika.yaml", "agent: {model: gpt-5}\ntasks:\n  - {id: a, shell: touch ran}\n  - {id: b, llm: hi}\n")
+    done = nika("run", "w.nika.yaml")
+    assert (done.code, variable in done.err, "w.nika.yaml:1:" in done.err) == (2, True, True)
+    assert not write("ran.txt", "").with_name("ran").exists()
+    assert nika("validate", "w.nika.yaml").code == 0
+
+
+@pytest.mark.parametrize(
     ("model", "environ"),
     [
         ("claude-sonnet-5", {"ANTHROPIC_API_KEY": KEY}),
