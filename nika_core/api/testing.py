@@ -23,7 +23,7 @@ class SuiteReport:
 
     Attributes:
         cases: in the order of the files.
-        stale: files of recordings that no case has asked for; empty if they were recorded anew.
+        stale: files of recordings that no case has asked for; empty if a case failed, or if all were recorded anew.
     """
 
     cases: tuple[CaseResult, ...]
@@ -75,8 +75,9 @@ class TestSuite:
             found.append(result)
             if on_case is not None:
                 on_case(result)
-        stale = () if update else [path for each in self._recordings for path in each.unused]
-        return SuiteReport(tuple(found), tuple(stale))
+        if update or not all(case.passed for case in found):  # what a failed case did not get to is not stale
+            return SuiteReport(tuple(found))
+        return SuiteReport(tuple(found), tuple(path for each in self._recordings for path in each.unused))
 
 
 def load_tests(

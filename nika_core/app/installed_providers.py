@@ -98,10 +98,11 @@ class InstalledProviders:
             return
         missing = [name for name in provider.secrets if not self._environ.get(name)]
         if missing:
+            instead = f" (or {' or '.join(provider.secrets_unless)})" if provider.secrets_unless else ""
             raise UsageError(
                 f"the provider '{provider.name}' needs {' and '.join(missing)}, which {_are(missing)} not set",
                 code=codes.MISSING_SECRET,
-                hint=f"export {missing[0]}=…, or run without it: --mock",
+                hint=f"export {missing[0]}=…{instead}, or run without it: --mock",
             )
 
 

@@ -21,7 +21,7 @@ from nika_core.errors import NikaError, Place
 from nika_core.model.answer_line import shell_id
 from nika_core.model.codec import result_json
 from nika_core.model.events import Event
-from nika_core.model.state import RunResult, RunStatus, TaskResult
+from nika_core.model.state import RunResult, RunStatus, SkipReason, TaskResult
 from nika_core.model.text import time_text
 from nika_core.model.usage import money_text, tokens_text
 
@@ -34,6 +34,7 @@ _ENDING: Final = tuple(  # Ctrl-C, the system, a terminal that is closed
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 _NAMED: Final = 5  # tasks that a line names
+_NOT_STARTED: Final = "not started"
 EXIT_CODES: Final = {RunStatus.SUCCEEDED: 0, RunStatus.FAILED: 1, RunStatus.PAUSED: 4, RunStatus.CANCELLED: 130}
 
 
@@ -186,7 +187,7 @@ def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
 
 def _counts(result: RunResult) -> str:
     """Return how many tasks ended how; of those that failed, their names."""
-    ended = Counter("waiting" if any(_waiting((task,))) else task.state for task in result.tasks)
+    ended = Counter(map(_end, result.tasks))
     failed = [task.id for task in result.tasks if task.state == "failed"]
     names = ", ".join(failed[:_NAMED]) + (f", +{len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
     stopped = "cancelled" if result.status is RunStatus.FAILED else "interrupted"
@@ -194,8 +195,14 @@ def _counts(result: RunResult) -> str:
     words = {"failed": f"failed ({names})", "cancelled": stopped}
     if reused:
         words["success"] = f"success ({reused} reused)"
-    states = ("success", "failed", "waiting", "cancelled", "skipped")
+    states = ("success", "failed", "waiting", "cancelled", "skipped", _NOT_STARTED)
     return ", ".join(f"{ended[state]} {words.get(state, state)}" for state in states if ended[state])
+
+
+def _end(task: TaskResult) -> str:
+    if any(_waiting((task,))):
+        return "waiting"
+    return _NOT_STARTED if task.skip_reason == SkipReason.RUN_CANCELLED else task.state
 
 
 def _print_failures(result: RunResult, prepared: nika.PreparedRun, told: Collection[str]) -> None:

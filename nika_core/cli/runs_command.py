@@ -122,6 +122,7 @@ def list_(
         now = time.time()
         rows = [
             (
+                run.started_at,
                 run.run_id,
                 run.workflow,
                 run.status,
@@ -135,6 +136,7 @@ def list_(
         ]
         rows += [
             (
+                each.submitted_at,
                 each.run_id,
                 each.workflow,
                 f"{each.status} on {each.url}",
@@ -146,8 +148,9 @@ def list_(
             )
             for each in elsewhere
         ]
-        rows.sort(reverse=True)  # ids begin with the time
-        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "AGE", "TOOK", "TOKENS", "COST"), rows[:last]))
+        rows.sort(key=lambda row: row[0], reverse=True)
+        shown = [row[1:] for row in rows[:last]]
+        print_data(format_table(("RUN", "WORKFLOW", "STATUS", "STARTED", "AGE", "TOOK", "TOKENS", "COST"), shown))
         for run in found:
             for task in _with_children(run.tasks):
                 if task.waits_for is not None:

@@ -13,6 +13,7 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9
 _CONSTANT: Final = re.compile(r"(?:true|false|null)(?![\w-])")
 _SINGLE_QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
 _NOT_TEXT: Final = re.compile(r"""\\(?:["'\\/bfnrt]|u[0-9A-Fa-f]{4})|(\\|[\x00-\x1f])""")
+_LINE_BREAK: Final = r"write \n for a line break, and \\n if YAML has the whole value in double quotes"
 _TO_JSON: Final = re.compile(r"""\\.|\"""", re.DOTALL)
 
 
@@ -43,6 +44,8 @@ def read_json_literal(text: str, at: int) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
+        if error.msg.startswith("Invalid control character"):
+            raise LiteralError("a text has no control characters", error.pos, _LINE_BREAK) from None
         raise LiteralError(error.msg[:1].lower() + error.msg[1:], min(error.pos, len(text))) from None
     except RecursionError:
         raise LiteralError("it is nested too deeply", at) from None
@@ -57,8 +60,10 @@ def _read_single_quoted(text: str, at: int) -> tuple[str, int]:
         raise LiteralError("the text that begins here is never closed", at, "close it with '")
     for part in _NOT_TEXT.finditer(text, match.start(1), match.end(1)):
         if part[1] is not None:
-            why = "this escape means nothing" if part[1] == "\\" else "a text has no control characters"
-            raise LiteralError(why, part.start(), r"write \\ for a backslash, \n for a line break")
+            if part[1] == "\\":
+                escapes = r"write \\ for a backslash, \n for a line break"
+                raise LiteralError("this escape means nothing", part.start(), escapes)
+            raise LiteralError("a text has no control characters", part.start(), _LINE_BREAK)
 
     def as_json(part: re.Match[str]) -> str:
         return {"\\'": "'", '"': '\\"'}.get(part[0], part[0])

@@ -181,6 +181,8 @@ def test_what_no_case_asks_for_is_named(folder: Path):
     fewer = write(folder, "fewer.nika.test.yaml", text)
     assert {each.name.partition(".")[0] for each in suite(fewer).run().stale} == {"fetch", "count"}
     assert suite(folder).run().stale == ()  # another file asks for it
+    write(folder, "flow.nika.yaml", FLOW.replace("echo hello", "echo hallo"))
+    assert suite(fewer).run().stale == ()  # the case failed before it could ask for everything
 
 
 JUDGED = """

@@ -175,7 +175,7 @@ def test_what_a_list_asks_and_is_not_recorded_is_said_once_with_a_count(tmp_path
     execution = nika.start(prepared, journal=False)
     result = nika.run_to_end(execution.run())
     (message,) = execution.not_recorded
-    assert message.startswith("`all[0]` and 2 more of its task ask for what the recording in")
+    assert message.startswith("`all[0]` and 2 more of the same task ask for what the recording in")
     assert "-    text: v1 a\n+    text: v2 a" in message
     failures = [child.failure for child in result.tasks[0].children]
     assert all(failure is not None and failure.code == codes.NOT_RECORDED for failure in failures)

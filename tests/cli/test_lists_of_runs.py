@@ -30,6 +30,14 @@ def test_last_takes_the_newest_of_those_that_the_filters_leave(nika: Nika, write
     assert nika("runs", "list", "--last", "0").code == 2
 
 
+def test_runs_that_began_in_the_same_second_are_listed_the_newest_first(nika: Nika, write: Write) -> None:
+    write("w.nika.yaml", "tasks:\n  - {id: a, set: 1}\n")
+    for _ in range(6):
+        nika("run", "w.nika.yaml")
+    listed = [line.split()[0] for line in nika("runs", "list").out.splitlines()[1:]]
+    assert listed == [run.run_id for run in nika_api.runs.list()]
+
+
 def test_the_age_of_a_run_is_shown_as_the_filters_take_it(
     nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

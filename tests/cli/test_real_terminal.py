@@ -151,7 +151,7 @@ def test_what_runs_is_seen_at_three_sizes(tmp_path: Path, open_terminal: Open, c
     terminal.press("C-c")
     terminal.wait_for(r"^\[ended with 4\]")
     ended = " ".join(" ".join(terminal.screen(history=True)).split())
-    assert "1 success, 1 failed (review), 1 waiting, 3 interrupted, 1 skipped" in ended
+    assert "1 success, 1 failed (review), 1 waiting, 3 interrupted, 1 not started" in ended
     assert ended.count("interrupted") == 2  # what Ctrl-C does, and what it did
     assert not any(row.startswith(("▶", "──")) for row in terminal.screen(history=True))
 
@@ -201,7 +201,7 @@ def test_a_question_is_asked_and_the_view_continues_below_the_answer(tmp_path: P
     terminal.press("C-c")
     screen = terminal.wait_for(r"^\[ended with 130\]")
     assert any(
-        re.search(r"cancelled in .*2 success, 1 failed \(review\), 3 interrupted, 1 skipped", row) for row in screen
+        re.search(r"cancelled in .*2 success, 1 failed \(review\), 3 interrupted, 1 not started", row) for row in screen
     )
 
 

@@ -31,6 +31,12 @@ def test_a_missing_file_names_the_one_that_may_be_meant(tmp_path: Path, problem_
     assert "release.nika.yaml" in (problem.hint or "")
 
 
+def test_a_missing_file_names_the_one_in_a_folder_above(tmp_path: Path, problem_of: Callable[..., Problem]) -> None:
+    (tmp_path / "release.nika.yaml").write_text("tasks: []")
+    (tmp_path / "texts").mkdir()
+    assert "texts/../release.nika.yaml`?" in (problem_of(tmp_path / "texts" / "release.nika.yaml").hint or "")
+
+
 def test_a_directory_is_refused(tmp_path: Path, problem_of: Callable[..., Problem]) -> None:
     assert "directory" in problem_of(tmp_path).message
 

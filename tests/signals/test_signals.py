@@ -54,7 +54,7 @@ def test_a_run_that_only_waits_pauses_and_says_for_what_and_resume_goes_on_with_
     again = project.nika("resume", run)
     assert again.code == 4
     assert "paused in" in again.err
-    assert "1 waiting, 1 skipped" in again.err
+    assert "1 waiting, 1 not started" in again.err
     assert f"  ask waits for Shall we?\n    to answer: nika signal {run} ask JSON\n" in again.err
     assert project.nika("runs", "show", run, "--format", "json").tasks["ask"]["waitingSince"] == waiting["waitingSince"]
 

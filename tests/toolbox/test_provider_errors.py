@@ -112,6 +112,11 @@ def test_a_field_is_refused_if_the_server_says_that_it_does_not_take_it(message:
     assert said.refuses(["max_tokens", "stream_options", "temperature"]) == field
 
 
+def test_a_missing_page_is_named_with_the_address_of_the_server() -> None:
+    error = status_error("acme", 404, "no", {}, model="m", address="http://127.0.0.1:8000/v2")
+    assert "nothing at this address, http://127.0.0.1:8000/v2 (HTTP 404)" in error.message
+
+
 @pytest.mark.parametrize(
     ("status", "message", "words", "category"),
     [

@@ -35,7 +35,7 @@ class Replayer:
     def missing(self) -> list[str]:
         """What was asked for and was not recorded: once for each task, however many of its items or rounds asked."""
         return [
-            message.replace("` asks for", f"` and {len(nodes)} more of its task ask for", 1) if nodes else message
+            message.replace("` asks for", f"` and {len(nodes)} more of the same task ask for", 1) if nodes else message
             for message, *nodes in self._missing.values()
         ]
 

@@ -104,7 +104,7 @@ def check_model(tasks: Iterable[Task], catalog: PluginCatalog, problems: Problem
             codes.MISSING_MODEL,
             f"`{first.keyword}` task '{first.id}'{more} needs a model, and there is no `agent:` block",
             ("tasks", first.index, first.keyword),
-            hint="add `agent: {model: ...}` at the top of the file",
+            hint="add `agent: {model: ...}` at the top of the file, or `model:` to nika.yaml",
             at_key=True,
         )
 

@@ -15,6 +15,7 @@ from nika_core.model.project import FILE_NAME
 _WORKFLOW: Final = ".nika.yaml"
 _TESTS: Final = ".test."
 _NAMED: Final = 5  # workflows that a hint names
+_ABOVE: Final = ("..", "../..", "../../..")
 
 
 def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
@@ -54,13 +55,16 @@ def decode_source(data: bytes, path: str) -> str | Problem:
 
 
 def similar_file(path: Path) -> str | None:
-    """Return a hint with the file beside the missing one that the user may have meant."""
+    """Return a hint with the file that the user may have meant: beside the missing one, or in a folder above."""
     from nika_core.model.nearest import nearest
 
     names = {name.removesuffix(_WORKFLOW): name for name in _beside(path)}
     stem = path.name.removesuffix(_WORKFLOW)
     similar = nearest(stem, names) or next((name for name in (stem, f"{stem}.yaml") if name in names), None)
-    return f"did you mean `{path.with_name(names[similar])}`?" if similar else None
+    if similar:
+        return f"did you mean `{path.with_name(names[similar])}`?"
+    above = next((up for up in _ABOVE if (path.parent / up / path.name).is_file()), None)
+    return f"did you mean `{path.parent / above / path.name}`?" if above else None
 
 
 def _workflows_beside(path: Path) -> str | None:

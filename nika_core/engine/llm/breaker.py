@@ -13,12 +13,15 @@ from enum import StrEnum
 from typing import Final
 
 from nika_core.errors import Category, TaskError
+from nika_core.model.bounded import shorten
 from nika_core.model.clock import Clock
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.values import dataclass
 
 # What speaks of the provider's health. A wrong key, a refused request or a quota says nothing about it.
 UNHEALTHY: Final = frozenset({Category.NETWORK, Category.PROVIDER, Category.TIMEOUT})
+
+_MAX_REASON: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Breaker:
         self._settings = settings or BreakerSettings()
         self._clock = clock
         self._failures = 0
+        self._reason = ""
         self._successes = 0
         self._opened_at = 0.0
         self._generation = 0  # results of calls from before the last change of state no longer count
@@ -100,9 +104,10 @@ class Breaker:
         return self._settings.cool_down - (self._clock.monotonic() - self._opened_at)
 
     def _refusal(self) -> TaskError:
+        reason = f": {shorten(self._reason, _MAX_REASON).rstrip('.')}" if self._reason else ""
         return TaskError(
-            f"The model '{self.name}' failed {self._failures} times in a row and is not called for now: "
-            f"it is tried again in {max(0.0, self._cooling()):.0f} s. Nothing was sent.",
+            f"The model '{self.name}' failed {self._failures} times in a row{reason}. It is not called for now, and is "
+            f"tried again in {max(0.0, self._cooling()):.0f} s. Nothing was sent.",
             category=Category.CIRCUIT_OPEN,
             hint="See 'nika providers --check'; the run can be resumed later, and `fallback` names models for now.",
         )
@@ -129,9 +134,11 @@ class Breaker:
                 waiter.set_result(None)
                 return
 
-    def _end(self, generation: int, good: bool | None) -> None:
+    def _end(self, generation: int, good: bool | None, reason: str = "") -> None:
         if generation != self._generation:
             return
+        if good is False:
+            self._reason = reason
         if self.state is BreakerState.CLOSED:
             if good is None:
                 return
@@ -166,10 +173,10 @@ class Permit:
         """The provider answered."""
         self._end(True)
 
-    def failed(self, category: Category) -> None:
-        """The call failed; only some categories speak of the provider's health."""
+    def failed(self, category: Category, reason: str = "") -> None:
+        """The call failed; only some categories speak of the provider's health. `reason` is for people."""
         if category in UNHEALTHY:
-            self._end(False)
+            self._end(False, reason)
         elif category in {Category.VALIDATION, Category.CONFIG, Category.RATE_LIMIT}:
             self._end(True if self.probe else None)  # it answered, if only to say no
         else:
@@ -179,7 +186,7 @@ class Permit:
         """The call was cancelled, or never made: nothing was learnt."""
         self._end(None)
 
-    def _end(self, good: bool | None) -> None:
+    def _end(self, good: bool | None, reason: str = "") -> None:
         if self._open:
             self._open = False
-            self._breaker._end(self._generation, good)
+            self._breaker._end(self._generation, good, reason)

@@ -307,7 +307,7 @@ class ResilientCaller:
     def _failed(self, in_flight: InFlightCall, permit: Permit, error: BaseException) -> Usage:
         """Tell the breaker and the limiter, and settle."""
         if isinstance(error, TaskError):
-            permit.failed(error.category)
+            permit.failed(error.category, error.message)
             if error.category is Category.RATE_LIMIT and error.retry_after:
                 self._connections.quota(in_flight.connection, in_flight.info.name).pause(error.retry_after)
             usage = error.usage = self._settlement.failed(in_flight, error)

@@ -100,6 +100,7 @@ def status_error(
     key_variable: str | None = None,
     secrets: Sequence[str] = (),
     usage: Usage | None = None,
+    address: str = "",
 ) -> TaskError:
     """Return the error for an HTTP status.
 
@@ -107,6 +108,7 @@ def status_error(
         message: what the server says.
         code: the server's own word for the error, if it has one.
         key_variable: the environment variable that has the key.
+        address: where the server is, without credentials.
         secrets: values that must not be shown.
     """
     text = clean(message, secrets)
@@ -159,7 +161,7 @@ def status_error(
         location = clean((headers.get("location") or "").partition("?")[0], secrets)
         place = f"; it is at {location}" if location else ""
         return TaskError(
-            f"{provider} has nothing at this address{said}{place}",
+            f"{provider} has nothing at this address{f', {address}' if address else ''}{said}{place}",
             category=Category.CONFIG,
             hint="check that the address is that of a model server, its path included, and that this account made what "
             "is asked for",

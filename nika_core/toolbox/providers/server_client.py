@@ -331,6 +331,7 @@ class ServerClient(ClientBase):
             key_variable=self.key_variable or None,
             secrets=self.secrets,
             usage=usage,
+            address=self.shown_address,
         )
 
 

@@ -151,9 +151,9 @@ def _provider(provider: Any, *, wanted: bool) -> Finding:
         )
     health = provider.health
     if health is not None and not health.ok and health.asked:
-        return Finding(
-            "models", bad, f"{provider.name}: {health.detail}", "start its server, or see the providers guide"
-        )
+        has_key = any(secret.set for secret in provider.secrets)
+        fix = "check its key and its address" if has_key else "start its server, or see the providers guide"
+        return Finding("models", bad, f"{provider.name}: {health.detail}", fix)
     return Finding(
         "models", State.OK, f"{provider.name}: {'can be reached' if health and health.asked else 'is set up'}"
     )

@@ -70,7 +70,8 @@ def refusal(error: NikaError, run_id: str = "") -> CallToolResult:
     """Return what is wrong, and how to fix it."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     lines = [f"{each.message}" + (f" ({each.hint})" if each.hint else "") for each in problems]
-    return _result("\n".join(lines), {"runId": run_id, "status": "failed", "error": lines[0]}, is_error=True)
+    text = "\n".join(lines)
+    return _result(text, {"runId": run_id, "status": "failed", "error": text}, is_error=True)
 
 
 def _result(text: str, value: dict[str, Any], *, is_error: bool = False) -> CallToolResult:

@@ -56,6 +56,14 @@ async def test_three_failures_in_a_row_open_it_and_two_do_not() -> None:
     assert state_of(breaker) == BreakerState.OPEN
 
 
+async def test_its_refusal_says_why_the_last_call_failed() -> None:
+    breaker = Breaker("acme", Time())
+    for reason in ("it was slow", "it was slow", "acme cannot be reached at http://127.0.0.1:1: Connection refused"):
+        (await breaker.enter()).failed(Category.NETWORK, reason)
+    with pytest.raises(TaskError, match=r"3 times in a row: acme cannot be reached .* Connection refused\. It is not"):
+        await breaker.enter()
+
+
 @pytest.mark.parametrize("category", [Category.VALIDATION, Category.CONFIG, Category.RATE_LIMIT, Category.UNKNOWN])
 async def test_what_does_not_speak_of_the_providers_health_does_not_open_it(category: Category) -> None:
     breaker = Breaker("acme", Time())
@@ -67,7 +75,7 @@ async def test_what_does_not_speak_of_the_providers_health_does_not_open_it(cate
 async def test_open_it_refuses_at_once_and_says_for_how_long() -> None:
     breaker, time = await opened()
     time.now += 59.0
-    with pytest.raises(TaskError, match=r"'acme' failed 3 times in a row .* in 1 s") as caught:
+    with pytest.raises(TaskError, match=r"'acme' failed 3 times in a row\. .* in 1 s") as caught:
         await breaker.enter()
     assert caught.value.category is Category.CIRCUIT_OPEN
     assert not caught.value.retriable
