@@ -230,7 +230,18 @@ def python_api() -> str:
     lines.append("## The history of runs\n")
     lines.extend(described("nika_core.api.runs", ("list", "get", "remove", "path")))
     lines.append("## Runs on a backend\n")
-    names = ("connect", "submission", "event", "result", "paused", "questions_in", "answer_to", "prepared", "keywords")
+    names = (
+        "connect",
+        "submission",
+        "event",
+        "as_recorded",
+        "result",
+        "paused",
+        "questions_in",
+        "answer_to",
+        "prepared",
+    )
+    names = (*names, "keywords")
     lines.extend(described("nika_core.api.backends", names))
     return _page(lines)
 

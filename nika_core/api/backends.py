@@ -14,9 +14,10 @@ from nika_core.model.state import RunResult
 
 if TYPE_CHECKING:
     from nika_core.app.backend.earlier_run import EarlierRun as EarlierRun
-    from nika_core.app.backend.run_index import RunIndex
+    from nika_core.app.backend.run_index import RunIndex as RunIndex
     from nika_core.app.backend.run_index import SubmittedRun as SubmittedRun
     from nika_core.app.prepared_run import PreparedRun
+    from nika_core.app.results import RecordedRun
     from nika_core.app.workspace import Workspace
     from nika_core.plugin import Submission
     from nika_core.registry.guarded_backend import GuardedRunBackend
@@ -144,6 +145,26 @@ def event(run: str, data: JsonObject) -> Event:
     from nika_core.app.backend.client import event_of
 
     return event_of(run, data)
+
+
+def as_recorded(
+    definition: JsonObject,
+    events: Iterable[JsonObject],
+    result: JsonObject | None = None,
+    *,
+    large_outputs: bool = True,
+) -> RecordedRun:
+    """Return a run with its tasks, in the form in which `runs.get` returns those of this machine. Raise UsageError.
+
+    Args:
+        definition: what `Backend.definition` returned.
+        events: those of all `RunUpdate`s so far, in order.
+        result: the last `RunUpdate.result`; None: the run goes on.
+        large_outputs: as for `runs.get`.
+    """
+    from nika_core.app.backend.recorded_run import recorded_run_of
+
+    return recorded_run_of(definition, events, result, large_outputs=large_outputs)
 
 
 def result(data: JsonObject) -> RunResult:

@@ -42,6 +42,11 @@ def recorded_run(journal: Journal, run: str, *, large_outputs: bool = True) -> R
         return _typed(found)
 
 
+def run_of(recorded: Recorded) -> RecordedRun:
+    """Return a run whose events come from elsewhere than the history of this machine."""
+    return _typed(_run_json(recorded))
+
+
 def _listed(journal: Journal, summary: RunSummary) -> RecordedRun:
     """Return one entry of the list. One whose history cannot be read is `damaged`, and hides no other."""
     try:

@@ -140,7 +140,7 @@ def test_more_tokens_than_a_model_answers_with_are_an_error_at_their_place(nika:
 def test_a_named_provider_that_is_not_there_is_an_error_with_what_there_is(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "agent:\n  provider: clade\n  model: claude-sonnet-5\ntasks:\n  - {id: a, llm: hi}\n")
     assert problems(nika, 2) == [("NIKA-071", "error", 2, 13)]
-    assert "claude" in nika("validate", "w.nika.yaml").err
+    assert "claude" in nika("validate", "w.nika.yaml").out
     assert nika("run", "w.nika.yaml").code == 2
 
 

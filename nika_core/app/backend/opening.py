@@ -31,12 +31,7 @@ def open_definition(
         environ: the environment variables besides those of the definition, which win.
         plugins: as for `Workspace.open`.
     """
-    if definition.get("form") != FORM:
-        raise UsageError(
-            "this run was submitted by another version of Nika, and is not understood here",
-            code=codes.NOT_RESUMABLE,
-            hint="install the same version on all machines",
-        )
+    require_form(definition)
     root = files_folder(definition, cache)
     _write(definition, root)
     workspace = Workspace.open(
@@ -46,6 +41,16 @@ def open_definition(
     loaded = workspace.load(root / definition["workflow"])
     prepared = prepare_run(workspace, loaded, options, elsewhere=True)
     return replace(prepared, limits=limits_of(definition))
+
+
+def require_form(definition: JsonObject) -> None:
+    """Raise UsageError if another version of Nika has written a definition."""
+    if definition.get("form") != FORM:
+        raise UsageError(
+            "this run was submitted by another version of Nika, and is not understood here",
+            code=codes.NOT_RESUMABLE,
+            hint="install the same version on all machines",
+        )
 
 
 def require_same_plugin(prepared: PreparedRun, definition: JsonObject, word: str) -> None:

@@ -15,16 +15,19 @@ class Changes:
 
     Args:
         stamp: returns another value when anything has been written.
+        left: called in a thread when no page is open any more.
         look: seconds between two looks.
     """
 
-    def __init__(self, stamp: Callable[[], object], *, look: float = LOOK_SECONDS) -> None:
+    def __init__(self, stamp: Callable[[], object], left: Callable[[], None], *, look: float = LOOK_SECONDS) -> None:
         self._stamp = stamp
+        self._left = left
         self._look = look
         self._seen: object = None
         self._number = 0
         self._changed = asyncio.Condition()
         self._looking: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Future[None] | None = None
         self._pages = 0
 
     async def told(self) -> AsyncIterator[str]:
@@ -45,6 +48,7 @@ class Changes:
             if not self._pages and self._looking is not None:
                 self._looking.cancel()
                 self._looking = None
+                self._leaving = asyncio.get_running_loop().run_in_executor(None, self._left)
 
     async def _next(self, known: int) -> bool:
         """Wait for a change. Return False if there is none for long."""

@@ -43,7 +43,10 @@ def ui(
         nika.terminal.print_data(address)
         if open_ and not webbrowser.open(address):
             nika.terminal.print_message("No browser could be opened: open the address yourself.")
-        server.run(sockets=[listener])
+        try:
+            server.run(sockets=[listener])
+        finally:
+            history.let_go()
 
 
 def server_of(history: History, access: Access) -> uvicorn.Server:

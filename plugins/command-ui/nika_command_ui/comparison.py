@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from nika_command_ui.history import CHILDREN, Snapshot
+from nika_command_ui.snapshot import CHILDREN, Snapshot
 from nika_command_ui.views import spending
 from nika_core.plugin import EventKind, JsonObject
 

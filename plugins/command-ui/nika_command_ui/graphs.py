@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nika_core as nika
-from nika_command_ui.history import Snapshot
+from nika_command_ui.snapshot import Snapshot
 from nika_core.plugin import JsonObject
 
 
@@ -14,6 +14,8 @@ def graph_view(snapshot: Snapshot, folder: Path) -> JsonObject:
     """Return nodes and edges, from the document that the run was started with; `problem` says why there are none."""
     states = {node["id"]: node for node in snapshot.json.get("tasks", ())}
     text = str(snapshot.json.get("document", ""))
+    if not text:
+        return {"nodes": [], "edges": [], "problem": "The workflow of this run is not known yet."}
     try:
         loaded = nika.validate(text if "\n" in text else text + "\n", folder=folder, with_environ=False)
     except nika.NikaError as error:

@@ -1,66 +1,22 @@
-"""Reads the project's runs: from its history only, so that runs of other processes are there, too."""
+"""Reads the project's runs: from its history, so that runs of other processes are there, too, and from backends."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import nika_core as nika
-from nika_core.plugin import Event, EventKind, JsonObject
+from nika_command_ui.backend_runs import BackendRuns
+from nika_command_ui.followed_run import NOT_KEPT, FollowedRun
+from nika_command_ui.snapshot import Snapshot, all_nodes
+from nika_core.plugin import JsonObject
 
-CHILDREN: Final = ("items", "rounds", "tasks")
 _KEPT: Final = 2  # snapshots: two runs are compared
 _TIME: Final = len("20261122-103000")  # an id begins with the second
-_LIVE: Final = frozenset({"running", "paused", "interrupted"})
-
-
-_ENDS: Final = frozenset({EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED, EventKind.TASK_SKIPPED})
-
-
-class Snapshot:
-    """A run as its history had it at one moment.
-
-    Attributes:
-        json: what `nika runs show --format json` prints, without outputs of more than 64 KiB.
-        nodes: every task, item, round and inner task, by its id.
-    """
-
-    def __init__(self, run: nika.RecordedRun, folder: Path) -> None:
-        self.json: JsonObject = dict(run.json)
-        self.nodes = {node["id"]: node for node in _all(self.json.get("tasks", ()))}
-        self._folder = folder
-
-    def events(self) -> tuple[Event, ...]:
-        """Read all that has happened, in order. Nothing keeps it: of a large run it is larger than the rest."""
-        return nika.runs.events(self.run_id, folder=self._folder, large_outputs=False)
-
-    @cached_property
-    def times(self) -> dict[str, tuple[float, float | None]]:
-        """When each task first began and last ended, in seconds since the epoch."""
-        times: dict[str, tuple[float, float | None]] = {}
-        for event in self.events():
-            if event.task is None:
-                continue
-            began, _ = times.get(event.task, (event.at, None))
-            if event.kind == EventKind.TASK_STARTED:
-                times[event.task] = began, None
-            elif event.kind in _ENDS:
-                times[event.task] = began, event.at
-        return times
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-        return str(self.json["runId"])
-
-    @property
-    def is_live(self) -> bool:
-        """Whether more can happen."""
-        return self.json["status"] in _LIVE
 
 
 class History:
@@ -73,6 +29,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = nika.runs.path(folder=folder)
+        self._backends = BackendRuns(folder)
         self._lock = threading.Lock()
         self._snapshots: OrderedDict[str, tuple[object, Snapshot]] = OrderedDict()
 
@@ -96,7 +53,11 @@ class History:
                 stamp.append(None)
             else:
                 stamp.append((status.st_mtime_ns, status.st_size))
-        return tuple(stamp)
+        return (*stamp, self._backends.news)
+
+    def let_go(self) -> None:
+        """Follow no run on a backend any more: nobody looks."""
+        self._backends.let_go()
 
     def runs(self) -> list[JsonObject]:
         """Return all runs, the newest first, without their tasks; and those that were submitted from here to a backend.
@@ -104,27 +65,21 @@ class History:
         Raise JournalError.
         """
         found = [_without_tasks(run.json) for run in nika.runs.list(folder=self._folder)]
-        index = nika.backends.index(workspace=nika.Workspace.open(self._folder))
-        found += [
-            {
-                "runId": run.run_id,
-                "workflow": run.workflow,
-                "status": run.status,
-                "startedAt": run.submitted_at,
-                "backend": run.url,
-            }
-            for run in index.runs()
-        ]
+        found += self._backends.rows()
         return sorted(found, key=lambda run: str(run["runId"])[:_TIME], reverse=True)
 
     def snapshot(self, run: str) -> Snapshot:
-        """Return one run as it is now. Raise JournalError."""
+        """Return one run as it is now, as far as it is known. Raise JournalError."""
+        followed = self._followed(run)
+        if followed is not None:
+            return followed.snapshot()
         with self._lock:  # a second page waits for what the first one reads
             stamp = self.stamp()
             kept = self._snapshots.get(run)
             if kept is None or (kept[0] != stamp and kept[1].is_live):
                 found = nika.runs.get(run, folder=self._folder, large_outputs=False)
-                kept = stamp, Snapshot(found, self._folder)
+                events = partial(nika.runs.events, found.run_id, folder=self._folder, large_outputs=False)
+                kept = stamp, Snapshot(dict(found.json), events)
                 self._snapshots[run] = kept
             elif kept[0] != stamp:
                 nika.runs.find(run, folder=self._folder)  # it may have been removed
@@ -136,35 +91,56 @@ class History:
 
     def output(self, run: str, task: str) -> Any:
         """Return the whole output of a task, however large it is. Raise JournalError, KeyError."""
+        followed = self._followed(run)
+        if followed is not None:
+            return followed.output(task)
         found = nika.runs.get(run, folder=self._folder)
-        return {node["id"]: node for node in _all(found.json.get("tasks", ()))}[task].get("output")
+        return {node["id"]: node for node in all_nodes(found.json.get("tasks", ()))}[task].get("output")
 
     def payload(self, run: str, task: str) -> JsonObject:
         """Return what a task was given, or why that is not known. Raise JournalError, UsageError."""
+        if self._followed(run) is not None:
+            return {"payload": None, "problem": NOT_KEPT}
         given = nika.runs.payload(run, task, folder=self._folder)
         return {"payload": given.payload, "problem": given.problem}
 
-    def conversations(self, run: str, task: str) -> list[JsonObject]:
-        """Return what models were asked and answered for a task and what is inside it. Raise JournalError."""
-        return [nika.to_json(found) for found in nika.runs.transcript(run, task, folder=self._folder)]
+    def conversations(self, run: str, task: str) -> JsonObject:
+        """Return what models were asked and answered for a task and what is inside it, or why that is not known.
+
+        Raise JournalError.
+        """
+        if self._followed(run) is not None:
+            return {"conversations": [], "problem": NOT_KEPT}
+        found = nika.runs.transcript(run, task, folder=self._folder)
+        return {"conversations": [nika.to_json(each) for each in found], "problem": ""}
 
     def answer(self, run: str, task: str, answer: Any, digest: str) -> None:
-        """Answer the question that was shown. Raise JournalError, UsageError."""
-        nika.answer(run, task, answer, digest=digest, folder=self._folder)
+        """Answer the question that was shown. Raise NikaError."""
+        followed = self._followed(run)
+        if followed is not None:
+            followed.answer(task, answer, digest)
+        else:
+            nika.answer(run, task, answer, digest=digest, folder=self._folder)
 
     def questions(self, run: str | None = None) -> list[JsonObject]:
-        """Return the questions that wait for an answer. Raise JournalError."""
-        found = nika.questions(run, folder=self._folder)
-        return [nika.to_json(asked) for asked in found]
+        """Return the questions that wait for an answer; those of a run on a backend only if it is named.
 
+        Raise JournalError.
+        """
+        followed = None if run is None else self._followed(run)
+        if followed is not None:
+            return followed.questions()
+        return [nika.to_json(asked) for asked in nika.questions(run, folder=self._folder)]
 
-def _all(tasks: Any) -> Iterator[JsonObject]:
-    for task in tasks:
-        yield task
-        for kind in CHILDREN:
-            yield from _all(task.get(kind, ()))
+    def _followed(self, run: str) -> FollowedRun | None:
+        """Return a run on a backend; None: it is one of this machine, or there is none."""
+        try:
+            nika.runs.find(run, folder=self._folder)
+        except nika.JournalError:
+            return self._backends.find(run)
+        return None
 
 
 def _without_tasks(run: Mapping[str, Any]) -> JsonObject:
-    waiting = sum("waitsFor" in node for node in _all(run.get("tasks", ())))
+    waiting = sum("waitsFor" in node for node in all_nodes(run.get("tasks", ())))
     return {key: value for key, value in run.items() if key != "tasks"} | {"waiting": waiting}

@@ -65,7 +65,7 @@ def make_app(history: History, access: Access) -> ASGIApp:
 class _Pages:
     def __init__(self, history: History) -> None:
         self._history = history
-        self._changes = Changes(history.stamp)
+        self._changes = Changes(history.stamp, history.let_go)
         # One large run is read at a time: each takes 20 MB while it is read, and fifty pages ask at once.
         self._reading = asyncio.Lock()
 
@@ -108,7 +108,7 @@ class _Pages:
 
     async def conversations(self, request: Request) -> Response:
         run, task = request.path_params["run"], request.query_params.get("id", "")
-        return await self._read(lambda: {"conversations": self._history.conversations(run, task)})
+        return await self._read(lambda: self._history.conversations(run, task))
 
     async def payload(self, request: Request) -> Response:
         run, task = request.path_params["run"], request.query_params.get("id", "")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nika_command_ui.definitions import definition_of
-from nika_command_ui.history import CHILDREN, Snapshot
+from nika_command_ui.snapshot import CHILDREN, Snapshot
 from nika_core.plugin import EventKind
 
 Row = dict[str, Any]

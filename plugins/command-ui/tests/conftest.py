@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,6 +20,9 @@ from nika_command_ui.history import History
 
 import nika_core as nika
 
+from .far_runs import apart, far, place
+
+__all__ = ["apart", "far", "place"]
 NIKA = Path(sys.executable).with_name("nika")
 WORKFLOW = """\
 name: demo
@@ -55,12 +57,6 @@ def run_nika(folder: Path, *arguments: str, **environ: str) -> subprocess.Comple
         check=False,
         timeout=120,
     )
-
-
-def apart(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Return what a function returns in a thread of its own: Playwright has an event loop in the test's."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(call, *arguments, **options).result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +115,21 @@ def served(project: Path) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], Served]]:
     """Return a function that serves the runs of a folder from a thread: the same server, without the start-up."""
-    started: list[tuple[Any, threading.Thread]] = []
+    started: list[tuple[Any, History, threading.Thread]] = []
 
     def start(folder: Path) -> Served:
         listener = listening(0)
         port = listener.getsockname()[1]
-        server = server_of(History(folder), Access(token="token", port=port))
+        history = History(folder)
+        server = server_of(history, Access(token="token", port=port))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        started.append((server, thread))
+        started.append((server, history, thread))
         return Served(folder, f"http://127.0.0.1:{port}/?token=token")
 
     yield start
-    for server, _ in started:
+    for server, _, _ in started:
         server.should_exit = True
-    for _, thread in started:
+    for _, history, thread in started:
         thread.join()
+        history.let_go()

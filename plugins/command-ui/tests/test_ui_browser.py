@@ -109,6 +109,28 @@ def test_the_graph_is_drawn_when_it_is_asked_for_and_not_before(watched: Watched
     assert any("cytoscape" in address for address in watched.asked)
 
 
+def test_a_run_on_a_backend_is_followed_and_answered_on_its_page(
+    watched: Watched, serve: Any, far: Path, place: Any
+) -> None:
+    place["away"] = "nobody listens there"
+    page = watched.open(serve(far))
+    page.get_by_role("link", name="far").click()
+    expect(page.get_by_text("nobody listens there")).to_be_visible()
+    expect(page.get_by_text("No task has begun yet.")).to_be_visible()
+    place["away"] = ""
+    expect(page.get_by_text("nobody listens there")).to_be_hidden()
+    page.get_by_role("button", name="Show 3 items").click()
+    page.get_by_role("button", name="many[1]").click()
+    panel = page.get_by_role("complementary", name="Task")
+    expect(panel.get_by_text("mock: Say two")).to_be_visible()
+    panel.locator("summary", has_text="Payload").click()
+    expect(panel.get_by_text("keeps neither payloads nor conversations").first).to_be_visible()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.locator("dd .state").first).to_have_text("✓ succeeded")
+    expect(page.get_by_role("button", name="end", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Yes")).to_be_hidden()
+
+
 def test_two_runs_show_in_a_sentence_why_one_took_more(watched: Watched, served: Served) -> None:
     page = watched.open(served)
     boxes = page.get_by_role("checkbox")
@@ -288,18 +310,6 @@ def test_more_tabs_than_a_browser_has_connections_are_all_told_of_a_change(
     for page in others:
         expect(page.get_by_role("link", name="demo")).to_have_count(2)
     context.close()
-
-
-def test_a_run_on_a_backend_is_listed_with_the_command_that_shows_it(
-    watched: Watched, serve: Any, tmp_path: Path
-) -> None:
-    index = nika.backends.index(workspace=nika.Workspace.open(tmp_path))
-    url, run = "temporal://localhost:7233/default", "20261128-103000-ab12cd"
-    index.note(run_id=run, url=url, workflow="remote", submitted_at=1795861800.0, shared=None)
-    row = watched.open(serve(tmp_path)).get_by_role("row").filter(has_text="remote")
-    expect(row).to_contain_text(f"on {url}: nika runs show {run}")
-    expect(row).to_contain_text("running")
-    expect(row.get_by_role("checkbox")).to_have_count(0)
 
 
 def test_a_page_says_that_its_run_or_its_server_is_gone(watched: Watched, serve: Any, tmp_path: Path) -> None:

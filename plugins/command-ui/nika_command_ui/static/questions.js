@@ -14,7 +14,7 @@ export async function questions(place, run) {
   const { questions: found } = await get("questions", run ? { run } : {});
   const shown = new Map([...place.children].map((child) => [child.dataset.digest, child]));
   const made = found.map((asked) => shown.get(key(asked)) ?? question(asked, !run)); // what somebody is typing stays
-  if (!run && !made.length) made.push(el("p", {}, "No run asks anything."));
+  if (!run && !made.length) made.push(el("p", {}, "No run of this machine asks anything. A run on a backend asks on its own page."));
   const changed = made.length !== place.children.length || made.some((child, index) => child !== place.children[index]);
   if (changed) place.replaceChildren(...made);
 }
@@ -33,7 +33,7 @@ function question(asked, named) {
   const send = async (answer) => {
     try {
       await post(`runs/${asked.runId}/answer`, { task: asked.task, digest: asked.digest, answer });
-      told.replaceChildren("Answered. A run that no process works on goes on with `nika resume`.");
+      told.replaceChildren(asked.backend ? "Answered. The run takes it at once." : "Answered. A run that no process works on goes on with `nika resume`.");
       for (const button of words.querySelectorAll("button, input, select, textarea")) button.disabled = true;
     } catch (error) {
       told.replaceChildren(problem(error));

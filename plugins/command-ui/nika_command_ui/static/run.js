@@ -17,6 +17,7 @@ async function maker(view) {
 
 export function open(main, [id]) {
   const head = el("div");
+  const notice = el("div", { role: "status" }); // what is not known of a run on a backend, and why
   const asked = el("div");
   const body = el("div");
   const panel = el("aside", { "aria-label": "Task" });
@@ -28,7 +29,7 @@ export function open(main, [id]) {
   let run = null;
   let task = "";
   let shown = "";
-  main.replaceChildren(head, asked, tabs, columns);
+  main.replaceChildren(head, notice, asked, tabs, columns);
   body.setAttribute("role", "tabpanel");
   body.id = "view";
 
@@ -77,9 +78,10 @@ export function open(main, [id]) {
       ["Tokens", `${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out`],
       ["Cost", cost(usage.costUsd)],
       ["Models", (usage.models ?? []).map(plain).join(", ") || "none"],
-      ["File", text(run.path)],
+      ["File", text(run.path ?? "")],
+      ["On", run.backend ? text(run.backend) : ""],
       ["Run", run.runId],
-    ];
+    ].filter(([name]) => name !== "On" || run.backend);
     const inputs = Object.entries(run.inputs ?? {});
     head.replaceChildren(
       el("h2", {}, text(run.workflow || "(no name)")),
@@ -89,6 +91,7 @@ export function open(main, [id]) {
             inputs.map(([name, given]) => el("div", {}, el("dt", {}, plain(name)), el("dd", {}, plain(JSON.stringify(given)).slice(0, 500))))))
         : "",
     );
+    notice.replaceChildren(run.notice ? el("p", { class: "problem" }, plain(run.notice)) : "");
     document.title = `${run.workflow || run.runId}: ${run.status} · Nika`;
   }
 

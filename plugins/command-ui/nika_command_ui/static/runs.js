@@ -39,7 +39,7 @@ export function open(main) {
     const found = runs.filter((run) => !word || `${run.workflow} ${run.runId} ${run.status}`.toLowerCase().includes(word));
     const columns = [
       { title: "Compare", cell: (run) => (run.backend ? "" : pick(run)) },
-      { title: "Workflow", cell: (run) => (run.backend ? elsewhere(run) : el("a", { href: `#/run/${run.runId}` }, text(run.workflow || "(no name)"))) },
+      { title: "Workflow", cell: (run) => [el("a", { href: `#/run/${run.runId}` }, text(run.workflow || "(no name)")), run.backend ? el("div", { class: "quiet" }, "on ", text(run.backend)) : ""] },
       { title: "Status", cell: (run) => [state(run.status), run.waiting ? ` ${run.waiting} waiting` : ""] },
       { title: "Started", cell: (run) => time(run.startedAt) },
       { title: "Time", number: true, cell: (run) => duration(run.durationMs) },
@@ -55,11 +55,6 @@ export function open(main) {
     const empty = runs.length ? "No run matches." : "There are no runs yet. Start one with `nika run`.";
     place.replaceChildren(...(found.length ? [table("Runs", columns, found.slice(0, shown))] : [el("p", {}, empty)]));
     if (found.length > shown) place.append(more);
-  }
-
-  function elsewhere(run) {
-    const command = `nika runs show ${run.runId}`;
-    return [text(run.workflow), el("span", { class: "quiet" }, " on ", text(run.backend), ": ", plain(command))];
   }
 
   function pick(run) {

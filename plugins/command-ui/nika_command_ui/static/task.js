@@ -122,8 +122,8 @@ function payload(run, id) {
 
 function conversation(run, id) {
   return later("Conversations", async () => {
-    const { conversations } = await get(`runs/${run}/conversations`, { id });
-    return conversations.length ? conversations.map(talk) : [el("p", {}, "There is none.")];
+    const { conversations, problem: reason } = await get(`runs/${run}/conversations`, { id });
+    return conversations.length ? conversations.map(talk) : [el("p", {}, reason ? `Not known: ${plain(reason)}.` : "There is none.")];
   });
 }
 
