@@ -73,6 +73,7 @@ KINDS = {
                 "BatchClient",
                 "BatchFinder",
                 "PriceLister",
+                "EnvironmentChecker",
                 "RateState",
                 "RateLimit",
                 "BatchSearch",

@@ -77,7 +77,7 @@ class InstalledProviders:
         """Return who answers for a model, and what it can do. Calls nothing.
 
         Args:
-            secrets: whether the provider's secrets must be set.
+            secrets: whether the provider's secrets must be set, and its address and key must be ones that can be used.
             fallback: whether it is asked in place of another model (see `choose`).
 
         Raises:
@@ -89,7 +89,11 @@ class InstalledProviders:
             chosen, name = self.choose(provider, model, fallback=fallback)
             if secrets:
                 self.require_secrets(chosen)
-            known = self._models[key] = chosen, self.connect(chosen).info(name)
+            client = self.connect(chosen)
+            check = getattr(client, "check_environment", None) if secrets else None
+            if check is not None:
+                check()
+            known = self._models[key] = chosen, client.info(name)
         return known
 
     def require_secrets(self, provider: Provider) -> None:

@@ -210,11 +210,12 @@ def print_message(text: str, *, wrapped: bool = False) -> None:
         _write(sys.stderr, (wrap_message(text) if wrapped else text) + "\n")
 
 
-def wrap_message(text: str) -> str:
-    """Return a message for stderr, with lines that are wider than a terminal broken at spaces, and indented."""
-    if not _is_terminal(sys.stderr):
+def wrap_message(text: str, stream: TextIO | None = None) -> str:
+    """Return a message with lines that are wider than a terminal broken at spaces, and indented, as `message_text`."""
+    stream = stream or sys.stderr
+    if not _is_terminal(stream):
         return text
-    return wrap(text, terminal_size(sys.stderr)[0], INDENT)
+    return wrap(text, terminal_size(stream)[0], INDENT)
 
 
 def terminal_size(stream: TextIO) -> tuple[int, int]:
@@ -228,15 +229,15 @@ def terminal_size(stream: TextIO) -> tuple[int, int]:
     return width, height
 
 
-def message_text(text: str) -> str:
-    """Return a message without secrets and control codes.
+def message_text(text: str, stream: TextIO | None = None) -> str:
+    """Return a message for a stream (by default stderr) without secrets and control codes.
 
     The colours of `style` are kept; whatever else a terminal would act upon, such as the name of a file, is shown.
     """
     text = masked(text)
     if "\x1b" not in text:
         return plain(text)
-    parts = _COLOUR.split(text) if coloured(sys.stderr) else [text]
+    parts = _COLOUR.split(text) if coloured(stream or sys.stderr) else [text]
     return "".join(part if at % 2 else plain(part) for at, part in enumerate(parts))
 
 

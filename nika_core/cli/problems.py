@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nika_core as nika
 from nika_core.cli.annotations import annotate_problem
-from nika_core.cli.console import masked, plain, print_json, print_message, style, wrap_message
+from nika_core.cli.console import (
+    data_stream,
+    masked,
+    message_text,
+    plain,
+    print_data,
+    print_json,
+    print_message,
+    style,
+    wrap_message,
+)
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
 from nika_core.model.project import FILE_NAME
 from nika_core.model.state import RunStatus
@@ -29,11 +41,21 @@ class ReportedError(ProblemsError):
         self.loaded = replace(loaded, problems=self.problems)
 
 
-def print_problem(problem: Problem, loaded: nika.LoadedWorkflow) -> None:
-    """Print a frame to stderr, with the source line if the problem is in this document, or in one that it calls."""
+def print_problem(problem: Problem, loaded: nika.LoadedWorkflow, *, as_data: bool = False) -> None:
+    """Print a frame, with the source line if the problem is in this document, or in one that it calls.
+
+    It goes to stderr, or to stdout if problems are the data that a command prints.
+    """
     path = "" if problem.place is None else problem.place.path
     text = loaded.text if path == loaded.path else loaded.texts.get(path, "")
-    print_message(nika.render_pretty(problem, text, style=style, wrap=wrap_message) + "\n")
+    stream = data_stream() if as_data else sys.stderr
+    frame = nika.render_pretty(
+        problem, text, style=partial(style, stream=stream), wrap=partial(wrap_message, stream=stream)
+    )
+    if as_data:
+        print_data(message_text(f"{frame}\n", stream))
+    else:
+        print_message(f"{frame}\n")
     annotate_problem(problem)
 
 

@@ -165,7 +165,7 @@ def _new(loaded: nika.LoadedWorkflow, shown: set[Problem]) -> list[Problem]:
 
 def _pretty(path: Path, loaded: nika.LoadedWorkflow, problems: list[Problem]) -> None:
     for problem in problems:
-        print_problem(problem, loaded)
+        print_problem(problem, loaded, as_data=True)
     errors = errors_in(loaded)
     warnings = len(loaded.problems) - errors
     if errors:

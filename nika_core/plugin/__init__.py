@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         BatchResult,
         BatchSearch,
         BatchTrace,
+        EnvironmentChecker,
         PriceLister,
     )
     from nika_core.plugin.command import Command, CommandContext, Styled, Terminal
@@ -156,7 +157,8 @@ _LAZY: Final = {
         "WorkerOptions",
     ),
     "nika_core.plugin.client_extras": (
-        *("BatchClient", "BatchFinder", "BatchReply", "BatchResult", "BatchSearch", "BatchTrace", "PriceLister"),
+        *("BatchClient", "BatchFinder", "BatchReply", "BatchResult", "BatchSearch", "BatchTrace"),
+        *("EnvironmentChecker", "PriceLister"),
     ),
     "nika_core.plugin.command": ("Command", "CommandContext", "Styled", "Terminal"),
     "nika_core.model.clock": ("Clock",),
@@ -263,6 +265,7 @@ __all__ = [
     "EdgeKind",
     "Effect",
     "EndRun",
+    "EnvironmentChecker",
     "Estimate",
     "Event",
     "EventKind",

@@ -98,3 +98,14 @@ class PriceLister(Protocol):
         It is called once in a run, for a model whose price neither the project, nor `info`, nor a price list knows.
         """
         ...
+
+
+class EnvironmentChecker(Protocol):
+    """Check the address and the key before a run; a client may have this method, too."""
+
+    def check_environment(self) -> None:
+        """Raise TaskError if no request can be sent with what the environment has. Pure and quick.
+
+        It is called before a run that uses the provider starts, and by `nika plan`; `nika validate` does not call it.
+        """
+        ...

@@ -354,9 +354,9 @@ class Client(Protocol):
     The module may be imported by `nika validate`: it imports its SDK only on the first call, off the event loop.
     Every failure is a `TaskError` whose category says what it is (`rateLimit` with `retry_after`, `network`,
     `provider`, `timeout`, `config` for a wrong key or model, `validation` for a request that is refused for its form).
-    A client may have more: the methods of `BatchClient`, `BatchFinder` and `PriceLister`, and an attribute
-    `counts_by_asking`. If that is true, `estimate` sends a request, and is called only if the most that the prompt can
-    have does not fit the limits and the model.
+    A client may have more: the methods of `BatchClient`, `BatchFinder`, `PriceLister` and `EnvironmentChecker`, and an
+    attribute `counts_by_asking`. If that is true, `estimate` sends a request, and is called only if the most that the
+    prompt can have does not fit the limits and the model.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None: ...

@@ -55,6 +55,17 @@ class GuardedClient:
             self._require_model("models", each)
         return found
 
+    def check_environment(self) -> None:
+        """Raise TaskError if the client says that no request can be sent with what the environment has."""
+        check = getattr(self._own, "check_environment", None)
+        try:
+            if check is not None:
+                check()
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # see `info`
+            raise self._failed("check_environment", error) from error
+
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
         found = await self._own.estimate(request)
         if not isinstance(found, TokenEstimate) or not is_count(found.input_tokens):

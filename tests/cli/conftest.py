@@ -24,6 +24,11 @@ class Done:
     err: str
 
     @property
+    def said(self) -> str:
+        """All that people see; problems are the data of `validate`, and messages of other commands."""
+        return self.out + self.err
+
+    @property
     def json(self) -> Any:
         return json.loads(self.out)
 

@@ -74,8 +74,8 @@ def test_a_value_that_does_not_fit_the_schema_is_an_error_before_or_fails_the_ta
     assert "exit code 3" in done.tasks["load"]["error"]["message"]
     write("x.nika.yaml", VALUE.replace('"${input.rows}", why: "${error.other.message ?? \'unknown\'}"', "none"))
     checked = nika("validate", "x.nika.yaml")
-    assert (checked.code, "x.nika.yaml:4" in checked.err) == (2, True)
-    assert "the value does not fit the task's `output`: $.rows" in checked.err
+    assert (checked.code, "x.nika.yaml:4" in checked.out) == (2, True)
+    assert "the value does not fit the task's `output`: $.rows" in checked.out
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_mistakes_in_cleanup_are_found_before_anything_runs(
     )
     done = nika("validate", "w.nika.yaml")
     assert done.code == 2
-    assert message in done.err
-    assert hint in done.err
+    assert message in done.out
+    assert hint in done.out
 
 
 def test_a_resumed_run_cleans_up_again_only_after_what_was_done_again(nika: Nika, write: Write) -> None:

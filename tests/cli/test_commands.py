@@ -109,7 +109,7 @@ def test_a_prompt_over_its_limit_is_refused_with_3(nika: Nika, write: Write) -> 
     write("w.nika.yaml", f"agent: {{model: mock}}\ntasks:\n  - {{id: a, llm: {'x' * 100_001}}}\n")
     for command in ("validate", "run"):
         done = nika(command, "w.nika.yaml")
-        assert (done.code, "NIKA-068" in done.err) == (3, True)
+        assert (done.code, "NIKA-068" in done.said) == (3, True)
 
 
 def test_plugins_are_listed_with_distribution_and_version(nika: Nika) -> None:
@@ -149,6 +149,38 @@ def test_validate_takes_folders_and_tells_files_and_problems(nika: Nika, write: 
     assert "retry" in problem["hint"]
     compact = nika("validate", "a", "--format", "compact").out
     assert "bad.nika.yaml:2:24" in compact
+
+
+def test_problems_are_the_data_of_validate_and_come_with_the_counts_on_one_stream(nika: Nika, write: Write) -> None:
+    write("a/bad.nika.yaml", "tasks:\n  - {id: a, shell: ls, retries: 3}\n")
+    write("a/good.nika.yaml", "tasks:\n  - {id: a, shell: ls}\n")
+    done = nika("validate", "a")
+    assert done.err == ""
+    lines = done.out.splitlines()
+    assert lines[0].startswith("error[NIKA-004]: unknown key `retries`")
+    assert lines[-3:] == [
+        "✗ a/bad.nika.yaml: 1 error",
+        "✓ a/good.nika.yaml: valid, 1 task, 0 flows",
+        "2 files: 1 invalid",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("missing", "hint"),
+    [
+        ("on.nika.yaml", "did you mean `one.nika.yaml`?"),
+        ("one", "did you mean `one.nika.yaml`?"),
+        ("nika.nika.yaml", "there is `one.nika.yaml`, `two.nika.yaml`"),
+        ("on.nika.test.yaml", "did you mean `one.nika.test.yaml`?"),
+    ],
+)
+def test_a_missing_workflow_is_never_taken_for_the_project_file_or_for_tests(
+    nika: Nika, write: Write, missing: str, hint: str
+) -> None:
+    for name in ("one.nika.yaml", "two.nika.yaml", "one.nika.test.yaml"):
+        write(name, "tasks:\n  - {id: a, set: 1}\n")
+    write("nika.yaml", "main: one.nika.yaml\n")
+    assert f"help: {hint}\n" in nika("run", missing).err
 
 
 @pytest.mark.parametrize("own_folder", [True, False])

@@ -182,8 +182,8 @@ def test_a_problem_of_a_file_that_is_called_is_shown_in_that_file(nika: Nika, wr
     write("flows/inner.nika.yaml", "tasks:\n  - {id: a, set: '${input.x}'}\n")
     write("w.nika.yaml", "tasks: [{id: a, workflow: flows/inner.nika.yaml}]\n")
     done = nika("validate", "w.nika.yaml")
-    assert (done.code, "flows/inner.nika.yaml:2:19" in done.err) == (2, True)
-    assert "{id: a, set: '${input.x}'}" in done.err
+    assert (done.code, "flows/inner.nika.yaml:2:19" in done.out) == (2, True)
+    assert "{id: a, set: '${input.x}'}" in done.out
     (file,) = nika("validate", "w.nika.yaml", "--format", "json").json["files"]
     assert (file["valid"], file["problems"][0]["path"]) == (False, "flows/inner.nika.yaml")
     assert nika("run", "w.nika.yaml").code == 2

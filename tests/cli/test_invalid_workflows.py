@@ -38,7 +38,7 @@ def test_validation_without_the_environment_keeps_its_limits(
     monkeypatch.setenv("NIKA_MAX_ROUNDS", "2")
     write("w.nika.yaml", "tasks:\n  - {id: a, shell: ls, repeat: {until: \"{{a}} == 'x'\", max: 3}}\n")
     done = nika("validate", "w.nika.yaml", "--no-env")
-    assert "NIKA_MAX_ROUNDS" in done.err
+    assert "NIKA_MAX_ROUNDS" in done.out
     assert done.code == 3
 
 

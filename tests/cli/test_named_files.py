@@ -55,8 +55,8 @@ def test_a_file_outside_is_a_problem_with_its_place_and_is_not_opened(
     for command in ("validate", "plan", "run"):
         done = nika(command, "project/w.nika.yaml")
         assert done.code == 2, done.out
-        assert "w.nika.yaml:" in done.err
-        assert "outside" in done.err or "absolute" in done.err, done.err
+        assert "w.nika.yaml:" in done.said
+        assert "outside" in done.said or "absolute" in done.said, done.said
 
 
 @pytest.mark.parametrize("name", ["../f.py", "link.py"])
@@ -67,7 +67,7 @@ def test_no_function_of_a_file_outside_is_read(nika: Nika, write: Write, folder:
     for command in ("validate", "run"):
         done = nika(command, "project/w.nika.yaml")
         assert done.code == 2
-        assert "lies outside the workflow's folder" in done.err
+        assert "lies outside the workflow's folder" in done.said
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "run"])
@@ -86,7 +86,7 @@ def test_no_module_is_found_through_a_link_that_leads_out(
     write("project/w.nika.yaml", BLOCK + f"tasks:\n  - {task.replace('MODULE', module)}\n")
     done = nika(command, "project/w.nika.yaml")
     assert done.code == 2, done.out
-    assert "lies outside" in done.err
+    assert "lies outside" in done.said
     assert not (folder / "harmed").exists()
 
 
@@ -107,7 +107,7 @@ def test_a_hint_names_no_file_outside(nika: Nika, write: Write, folder: Path, ta
     write("project/w.nika.yaml", BLOCK + f"tasks:\n  - {task.replace('NAME', name)}\n")
     done = nika("validate", "project/w.nika.yaml")
     assert done.code == 2
-    assert "secret.py" not in done.out + done.err
+    assert "secret.py" not in done.said
 
 
 def test_servers_are_not_read_by_a_link_that_leads_out(nika: Nika, write: Write, folder: Path) -> None:
@@ -116,7 +116,7 @@ def test_servers_are_not_read_by_a_link_that_leads_out(nika: Nika, write: Write,
     (folder / "project" / ".mcp.json").symlink_to(folder / "servers.json")
     done = nika("validate", "project/w.nika.yaml")
     assert done.code == 2
-    assert "lies outside the workflow's folder" in done.err
+    assert "lies outside the workflow's folder" in done.said
 
 
 def test_a_file_of_the_project_may_lie_above_the_workflow(nika: Nika, write: Write) -> None:
@@ -131,8 +131,8 @@ def test_the_project_file_runs_no_workflow_outside_of_its_folder(nika: Nika, wri
     write("project/nika.yaml", "main: ../w.nika.yaml\n")
     done = nika("run", "-C", "project")
     assert (done.code, done.out) == (2, "")
-    assert "NIKA-096" in done.err
-    assert "lies outside" in done.err
+    assert "NIKA-096" in done.said
+    assert "lies outside" in done.said
 
 
 def test_a_file_that_the_user_names_may_lie_anywhere(nika: Nika, write: Write, folder: Path) -> None:

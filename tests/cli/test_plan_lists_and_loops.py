@@ -159,8 +159,8 @@ def test_a_lone_list_or_loop_is_warned_of_once(nika: Nika, write: Write, folder:
     lone = f"- {{id: a, {group}, shell: ls}}"
     path = write("sub/w.nika.yaml", f"tasks:\n- {{id: l, shell: ls}}\n- {{id: m, shell: 'echo {{{{l}}}}'}}\n{lone}\n")
     for command in ("validate", "plan", "run", "graph"):
-        assert nika(command, path).err.count("NIKA-041") == 1, command
+        assert nika(command, path).said.count("NIKA-041") == 1, command
     for paths in ((folder, path), ("sub", folder / "sub"), ("sub", "sub/../sub/w.nika.yaml"), (path, path)):
         assert nika("validate", "--format", "compact", *paths).out.count("NIKA-041") == 1, paths
     write("sub/w.nika.yaml", "outputs: {x: '{{a}}'}\n" + path.read_text())
-    assert "NIKA-041" not in nika("validate", path).err
+    assert "NIKA-041" not in nika("validate", path).out

@@ -185,10 +185,10 @@ def test_a_limit_above_its_default_counts_once_the_file_is_trusted(
         return next(line.split()[1] for line in nika("limits").out.splitlines() if line.startswith(variable))
 
     assert value() == default
-    assert "warning[NIKA-105]: `limits." in nika("validate").err
+    assert "warning[NIKA-105]: `limits." in nika("validate").out
     assert nika("trust").code == 0
     assert value() == raised
-    assert "NIKA-105" not in nika("validate").err
+    assert "NIKA-105" not in nika("validate").out
 
 
 def test_asking_for_more_at_once_than_the_limit_is_a_warning(nika: Nika, write: Write) -> None:

@@ -61,15 +61,15 @@ def test_a_warning_says_once_what_does_not_count_and_how_to_trust_it(nika: Nika,
     write("x.nika.yaml", WORKFLOW)
     done = nika("validate")
     assert done.code == 0
-    assert done.err.count("warning[NIKA-105]") == 1
-    assert "`http.allow` and `prices` of nika.yaml do not count" in done.err
-    assert f"nika trust {project.parent}" in done.err
+    assert done.out.count("warning[NIKA-105]") == 1
+    assert "`http.allow` and `prices` of nika.yaml do not count" in done.out
+    assert f"nika trust {project.parent}" in done.out
 
 
 def test_the_command_in_the_warning_can_be_pasted(nika: Nika, write: Write, folder: Path) -> None:
     write("two words/nika.yaml", WIDE)
     write("two words/w.nika.yaml", WORKFLOW)
-    hint = next(line for line in nika("validate", "two words").err.splitlines() if "nika trust" in line)
+    hint = next(line for line in nika("validate", "two words").out.splitlines() if "nika trust" in line)
     assert f"nika trust '{folder}/two words' (in CI: NIKA_TRUST='{folder}/two words')" in hint
 
 
@@ -155,7 +155,7 @@ def test_a_price_of_zero_is_unknown_unless_the_model_is_free(
     nika("trust")
     planned = nika("plan", "w.nika.yaml", "--format", "json")
     assert planned.json["estimate"]["unpriced"] == ["acme"]
-    assert "the price of `acme` is zero" in nika("validate").err
+    assert "the price of `acme` is zero" in nika("validate").out
     write("nika.yaml", "prices: {acme: {free: true}}\n")
     assert nika("plan", "w.nika.yaml", "--format", "json").json["estimate"]["unpriced"] == ["acme"]  # not trusted
     nika("trust")
@@ -191,7 +191,7 @@ def test_an_organization_says_what_a_trusted_file_may_widen(
     monkeypatch.setenv("NIKA_TRUST", "1")
     policy("widen: [prices]\n")
     assert _code(nika) == "NIKA-088"
-    assert "lets no project file widen this" in nika("validate").err
+    assert "lets no project file widen this" in nika("validate").out
     policy("widen: ['http.*']\n")
     assert _code(nika) == "NIKA-081"
 
@@ -257,8 +257,8 @@ def test_a_project_file_of_another_user_is_refused_with_3(nika: Nika, project: P
     os.chown(project, 65534, -1)
     for command in ("validate", "run", "plan"):
         done = nika(command, "w.nika.yaml")
-        assert done.code == 3, done.err
-        assert "belongs to another user" in done.err
+        assert done.code == 3, done.said
+        assert "belongs to another user" in done.said
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
@@ -282,8 +282,8 @@ def test_what_is_looked_for_under_a_name_is_not_used_if_it_is_another_user_s(
     os.chown(folder / name, 65534, -1)
     done = nika(command, "w.nika.yaml")
     assert done.code == code, done.err
-    assert "belongs to another user" in done.out + done.err
-    assert "chown root " in done.out + done.err
+    assert "belongs to another user" in done.said
+    assert "chown root " in done.said
     assert not (folder / "harmed").exists()
 
 

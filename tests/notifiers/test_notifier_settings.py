@@ -41,8 +41,8 @@ def test_a_wrong_setting_is_a_problem_with_line_and_column(
     for command in ("validate", "run"):
         done = project.nika(command, "w.nika.yaml")
         assert done.code == 2
-        assert message in done.err
-        assert f"nika.yaml:{place}" in done.err
+        assert message in done.out + done.err
+        assert f"nika.yaml:{place}" in done.out + done.err
 
 
 def test_a_notifier_that_may_not_be_used_is_a_problem_that_names_the_list(

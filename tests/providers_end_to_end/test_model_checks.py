@@ -140,7 +140,7 @@ def test_more_tokens_than_a_model_answers_with_are_an_error_at_their_place(nika:
 def test_a_named_provider_that_is_not_there_is_an_error_with_what_there_is(nika: Nika, write: Write) -> None:
     write("w.nika.yaml", "agent:\n  provider: clade\n  model: claude-sonnet-5\ntasks:\n  - {id: a, llm: hi}\n")
     assert problems(nika, 2) == [("NIKA-071", "error", 2, 13)]
-    assert "claude" in nika("validate", "w.nika.yaml").err
+    assert "claude" in nika("validate", "w.nika.yaml").out
     assert nika("run", "w.nika.yaml").code == 2
 
 
@@ -173,6 +173,20 @@ def test_a_missing_key_is_found_before_anything_runs_and_named(
     assert "NIKA-077" in done.err
     assert not write("ran.txt", "").with_name("ran").exists()
     assert nika("validate", "w.nika.yaml").code == 0  # which asks for no key
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OPENAI_BASE_URL", "127.0.0.1:8000/v1"), ("OPENAI_API_KEY", "sk-abc def")]
+)
+def test_an_address_or_a_key_that_cannot_be_used_is_found_before_anything_runs(
+    nika: Nika, write: Write, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    write("w.nika.yaml", "agent: {model: gpt-5}\ntasks:\n  - {id: a, shell: touch ran}\n  - {id: b, llm: hi}\n")
+    done = nika("run", "w.nika.yaml")
+    assert (done.code, variable in done.err, "w.nika.yaml:1:" in done.err) == (2, True, True)
+    assert not write("ran.txt", "").with_name("ran").exists()
+    assert nika("validate", "w.nika.yaml").code == 0
 
 
 @pytest.mark.parametrize(

@@ -343,7 +343,7 @@ def test_a_field_that_could_never_be_given_on_the_command_line_is_refused(projec
     project.write(f"- {{id: ask, ask: {form}}}\n- {{id: end, set: '{{{{ask}}}}'}}\n")
     refused = project.nika("validate", "w.nika.yaml")
     assert refused.code == 2
-    assert "the name of `a=b`: it contains `=`, and `-i NAME=VALUE` could never set it" in refused.err
+    assert "the name of `a=b`: it contains `=`, and `-i NAME=VALUE` could never set it" in refused.out
 
 
 def test_programs_answer_by_the_public_face(project: Project) -> None:

@@ -10,7 +10,11 @@ from nika_core import codes
 from nika_core.errors import Place, Problem
 from nika_core.model import files
 from nika_core.model.limits import Limit
+from nika_core.model.project import FILE_NAME
 
+_WORKFLOW: Final = ".nika.yaml"
+_TESTS: Final = ".test."
+_NAMED: Final = 5  # workflows that a hint names
 _ABOVE: Final = ("..", "../..", "../../..")
 
 
@@ -22,7 +26,9 @@ def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
         if limit is not None and error.size is not None:
             return too_large(path, error.size, limit)
         if error.missing:
-            return Problem(error.code, "there is no such file", error.place, similar_file(path))
+            return Problem(
+                error.code, "there is no such file", error.place, similar_file(path) or _workflows_beside(path)
+            )
         return error.problem()
 
 
@@ -52,15 +58,27 @@ def similar_file(path: Path) -> str | None:
     """Return a hint with the file that the user may have meant: beside the missing one, or in a folder above."""
     from nika_core.model.nearest import nearest
 
+    names = {name.removesuffix(_WORKFLOW): name for name in _beside(path)}
+    stem = path.name.removesuffix(_WORKFLOW)
+    similar = nearest(stem, names) or next((name for name in (stem, f"{stem}.yaml") if name in names), None)
+    if similar:
+        return f"did you mean `{path.with_name(names[similar])}`?"
+    above = next((up for up in _ABOVE if (path.parent / up / path.name).is_file()), None)
+    return f"did you mean `{path.parent / above / path.name}`?" if above else None
+
+
+def _workflows_beside(path: Path) -> str | None:
+    """Return a hint with the workflows that are where one is missing, if they are few."""
+    found = [f"`{path.with_name(name)}`" for name in _beside(path) if name.endswith(_WORKFLOW)]
+    return f"there is {', '.join(found)}" if 0 < len(found) <= _NAMED else None
+
+
+def _beside(path: Path) -> list[str]:
+    """Return what may be meant instead of a missing file: not the project file, and tests only for tests."""
     try:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry in entries if entry.name.endswith((".yaml", ".yml"))][:1000]
     except (OSError, ValueError):
-        return None
-    similar = nearest(path.name, names) or next(
-        (name for name in (f"{path.name}.nika.yaml", f"{path.name}.yaml") if name in names), None
-    )
-    if similar:
-        return f"did you mean `{path.with_name(similar)}`?"
-    above = next((up for up in _ABOVE if (path.parent / up / path.name).is_file()), None)
-    return f"did you mean `{path.parent / above / path.name}`?" if above else None
+        return []
+    tests = _TESTS in path.name
+    return sorted(name for name in names if name != FILE_NAME and (_TESTS in name) == tests)

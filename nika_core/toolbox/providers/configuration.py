@@ -36,5 +36,5 @@ def check_address(variable: str, address: str) -> None:
             category=Category.CONFIG,
             hint=LINK_LOCAL_HINT
             if _ZONE.search(address)
-            else "write it with http:// or https://, the host, and the port if it is another",
+            else "write it as http://HOST:PORT or https://HOST, with the path if it has one",
         )

@@ -118,10 +118,14 @@ class ServerClient(ClientBase):
         """Return what `connect` made, made on the first call. Raise TaskError."""
         async with self._connecting:
             if self._connection is None:
-                check_key(self.key_variable, self.secrets)
-                check_address(self.address_variable, self.address)
+                self.check_environment()
                 self._connection = await self.connect()
             return self._connection
+
+    def check_environment(self) -> None:
+        """Raise TaskError for a key that no header can hold, or an address that is not one."""
+        check_key(self.key_variable, self.secrets)
+        check_address(self.address_variable, self.address)
 
     def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
         """Call the model. Yield text as it comes, then `Finished`. Raise TaskError."""

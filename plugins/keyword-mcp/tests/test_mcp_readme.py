@@ -63,8 +63,8 @@ def test_a_fault_of_the_file_beside_the_workflow_is_told_once_and_without_a_line
     (tmp_path / "a.nika.yaml").write_text(text, encoding="utf-8")
     command = [str(Path(sys.executable).with_name("nika")), "validate", "a.nika.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr.count(".mcp.json:2:18")) == (2, 1)
-    assert "s::read" not in done.stderr
+    assert (done.returncode, done.stdout.count(".mcp.json:2:18")) == (2, 1)
+    assert "s::read" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("task", ["mcp: small::environment", "agent: environment"])
