@@ -113,19 +113,19 @@ class CoreDriver:
         if id in self._telling:
             self._telling.remove(id)
             self._told.append(id)
-            self._context.add_events(report["events"])
+            self._context.add_events(report.get("events", ()))
             return []
         asked = self._running.get(id)
         if asked is None or id in self._held or self._postponed.has(id):
             return []
         event = core_event_of(report["event"])
-        self._context.add_events(report["events"])
-        self._allowances.hold(id, report["spent"], report["held"])
+        self._context.add_events(report.get("events", ()))
+        self._allowances.hold(id, report.get("spent", NO_SPENDING), report.get("held", NO_SPENDING))
         if isinstance(event, TaskWaits) and isinstance(asked, TaskCall):
             later = event.wait.key.startswith(AGAIN)
             if (later or event.wait.key == NEEDS) and id in self._stopped:
                 return self.lost(id, self._stopped[id])
-            self._memo[asked.key] = report["memo"]
+            self._memo[asked.key] = report.get("memo")
             if later or event.wait.key == NEEDS:  # no news for the core: the same work again
                 self._used[asked.key] = usage_json(event.usage)
                 if later:
@@ -144,7 +144,7 @@ class CoreDriver:
             event = _with_reason(event, reason)
         if isinstance(asked, TaskCall):
             self._used.pop(asked.key, None)
-        before = [core_event_of(each) for each in report["before"]]
+        before = [core_event_of(each) for each in report.get("before", ())]
         return self._follow(self._heard([*before, event]))
 
     def lost(self, id: str, message: str) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
@@ -288,12 +288,11 @@ class CoreDriver:
     def _ask(self, call: TaskCall, needs: JsonObject | None) -> None:
         """Start work, or have it wait for an allowance."""
         id_ = f"{call.node}#{call.epoch}"
-        memo = self._memo.get(call.key)
-        work: JsonObject = {
-            "call": call_json(self._context.as_sent(call)),
-            "memo": memo,
-            "used": self._used.get(call.key),
-        }
+        work: dict[str, Any] = {"call": call_json(self._context.as_sent(call))}
+        if (memo := self._memo.get(call.key)) is not None:
+            work["memo"] = memo
+        if (used := self._used.get(call.key)) is not None:
+            work["used"] = used
         start = backend.StartWork(id_, call.keyword, work, self._context.stays_with(call.keyword))
         self._begin(start, call.budgets, needs, spends=self._context.calls_models(call.keyword))
 

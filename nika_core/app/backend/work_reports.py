@@ -46,7 +46,7 @@ def work_report(
     allowance: Allowance | None,
     mask: Callable[[Json], Any],
 ) -> JsonObject:
-    """Return the report of a work."""
+    """Return the report of a work. What has no value is left out: a driver may read thousands of reports at once."""
     node, epoch = getattr(event, "node", ""), getattr(event, "epoch", 1)
     before: list[Json] = []
     for failed in now.failures:
@@ -57,7 +57,7 @@ def work_report(
         )
         before.append({"is": "AttemptStarted", **about, "attempt": failed["attempt"] + 1})
     waits = isinstance(event, TaskWaits)
-    return {
+    report: JsonObject = {
         "event": core_event_json(event),
         "before": before,
         "events": events,
@@ -65,6 +65,7 @@ def work_report(
         "held": NO_SPENDING if allowance is None else allowance.held,
         "memo": memo_json(now, mask) if waits else None,
     }
+    return {name: value for name, value in report.items() if value and value != NO_SPENDING}
 
 
 def that_travel(events: Iterable[Event]) -> Iterator[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from nika_core.engine.core.messages import InnerBudget, TaskCall
 from nika_core.model.approval import ToolGrant
@@ -16,7 +16,20 @@ from nika_core.model.workflow import AgentBlock, Mode, OutputSpec, Retry
 
 
 def call_json(call: TaskCall) -> JsonObject:
-    """Return a call as JSON: all that an attempt needs to know of its run."""
+    """Return a call as JSON: all that an attempt needs to know of its run. What is as usual is left out.
+
+    A backend may keep it for each task of a long list, and read many at once: a third of the length is a third of that.
+    """
+    values = _whole_json(call)
+    values["agent"] = _unusual(values["agent"], _USUAL["agent"])
+    return _unusual(values, {**_USUAL, "agent": {}})
+
+
+def _unusual(values: JsonObject, usual: JsonObject) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
+
+
+def _whole_json(call: TaskCall) -> dict[str, Any]:
     values: dict[str, Any] = call._asdict()
     values["output"] = {"format": call.output.format, "schema": call.output.schema}
     values["retry"] = {"max": call.retry.max, "backoff": call.retry.backoff}
@@ -43,7 +56,8 @@ def _limit_json(limit: Limit) -> JsonObject:
 
 
 def call_of(data: JsonObject) -> TaskCall:
-    """Return the call that `call_json` wrote."""
+    """Return the call that `call_json` wrote, now or in a version that left nothing out."""
+    data = {**_USUAL, **data, "agent": {**_USUAL["agent"], **data.get("agent", {})}}
     values: dict[str, Any] = dict(data)
     values["node"] = NodeId(data["node"])
     values["output"] = OutputSpec(**data["output"])
@@ -56,7 +70,7 @@ def call_of(data: JsonObject) -> TaskCall:
     values["agent"] = agent_of(data["agent"])
     values["limits"] = Limits(Limit(**{**limit, "unit": Unit(limit["unit"])}) for limit in data["limits"])
     values["budgets"] = tuple(InnerBudget(**budget) for budget in data["budgets"])
-    values["late"] = tuple(map(LateLeaf.of, data.get("late", ())))
+    values["late"] = tuple(map(LateLeaf.of, data["late"]))
     return TaskCall(**values)
 
 
@@ -72,3 +86,11 @@ def agent_of(data: JsonObject) -> AgentBlock:
 
 def _names(names: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
+
+
+_REQUIRED: Final = tuple(name for name in TaskCall._fields if name not in TaskCall._field_defaults)
+_USUAL: Final[JsonObject] = {
+    name: value
+    for name, value in _whole_json(TaskCall(NodeId("usual"), "", 0, "", {})).items()
+    if name not in _REQUIRED
+}

@@ -37,6 +37,7 @@ from nika_core.model.state import (
     TaskState,
     Waiting,
 )
+from nika_core.model.usage import NOTHING
 
 # ---- values
 
@@ -84,33 +85,33 @@ def state_of(data: JsonObject) -> TaskState:
 
 
 def outcome_json(outcome: Outcome) -> JsonObject:
-    """Return as JSON how one epoch of a node ended."""
-    return {
-        "output": value_of(outcome.output),
-        "hasOutput": outcome.has_output,
-        "failure": outcome.failure.as_json() if outcome.failure else None,
-        "attempts": outcome.attempts,
-        "duration": outcome.duration,
-        "usage": usage_json(outcome.usage),
-        "messages": [message_json(message) for message in outcome.messages],
-        "truncated": outcome.truncated,
-        "withheld": outcome.withheld,
-        "declined": outcome.declined,
-    }
+    """Return as JSON how one epoch of a node ended; keys without a value are left out."""
+    found: dict[str, Any] = {"attempts": outcome.attempts, "duration": outcome.duration}
+    if (output := value_of(outcome.output)) is not None:
+        found["output"] = output
+    if outcome.has_output:
+        found["hasOutput"] = True
+    if outcome.failure:
+        found["failure"] = outcome.failure.as_json()
+    if outcome.usage is not NOTHING:
+        found["usage"] = usage_json(outcome.usage)
+    if outcome.messages:
+        found["messages"] = [message_json(message) for message in outcome.messages]
+    return found | {flag: True for flag in ("truncated", "withheld", "declined") if getattr(outcome, flag)}
 
 
 def outcome_of(data: JsonObject) -> Outcome:
     """Return the outcome that `outcome_json` wrote."""
     return Outcome(
-        data["output"],
-        data["hasOutput"],
-        failure_of(data["failure"]) if data["failure"] else None,
+        data.get("output"),
+        data.get("hasOutput", False),
+        failure_of(data["failure"]) if data.get("failure") else None,
         data["attempts"],
         data["duration"],
-        usage_of(data["usage"]),
-        tuple(message_of(message) for message in data["messages"]),
-        data["truncated"],
-        data["withheld"],
+        usage_of(data["usage"]) if "usage" in data else NOTHING,
+        tuple(message_of(message) for message in data.get("messages", ())),
+        data.get("truncated", False),
+        data.get("withheld", False),
         data.get("declined", False),
     )
 
