@@ -22,6 +22,7 @@ from nika_core.model.usage import NOTHING, Usage
 from nika_core.values import replace
 
 _WAITS: Final = (EventKind.TASK_WAITING, EventKind.SIGNAL_RECEIVED)
+_NOT_SHOWN: Final = frozenset({EventKind.TASK_READY})  # a third of the events of a run of many items
 RECORDED_STATES: Final = frozenset((*RunStatus, RUNNING, INTERRUPTED, DAMAGED))
 
 
@@ -35,7 +36,7 @@ def recorded_runs(
 
 def recorded_run(journal: Journal, run: str, *, large_outputs: bool = True) -> RecordedRun:
     """Return one run with its tasks, by its id or a unique beginning of it. Raise JournalError."""
-    recorded = journal.load(run, large=large_outputs)
+    recorded = journal.load(run, large=large_outputs, without=_NOT_SHOWN)
     with journal.damage_told(recorded.run.id):
         found = _run_json(recorded)
         del recorded  # of a large run, its events are larger than what is returned

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import cache, partial
 from hashlib import sha256
@@ -241,12 +241,13 @@ class Journal:
         except JournalError:
             return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
-    def load(self, run: str, *, large: bool = True, lazy: bool = False) -> Recorded:
+    def load(self, run: str, *, large: bool = True, lazy: bool = False, without: Collection[str] = ()) -> Recorded:
         """Everything about a run (a unique beginning of its id will do).
 
         Args:
             large: whether large outputs are read, too; without them an event has `outputStart`.
             lazy: whether they stay where they are: an event has each as a `LargeValue`, or says that it is lost.
+            without: the kinds of events that the caller does not need: of a large run, each takes some megabytes.
         """
         run_id = self.find(run)
         with faults.explained(self.path, "read"), self.damage_told(run_id), self._connect() as connection:
@@ -262,7 +263,8 @@ class Journal:
             events: list[Event] = []
             position = 0
             for segment, text, data in segments:
-                events += events_of(text, data, run_id, read, output)
+                found = events_of(text, data, run_id, read, output)
+                events += (event for event in found if event.kind not in without) if without else found
                 position = segment & run_rows.SPAN
             kept = connection.execute(run_rows.MEMO, (number, TEXTS))
             memo = {(key, call): joined(value, name, self._blobs) for key, call, value, name in kept}

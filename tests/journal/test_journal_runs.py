@@ -56,6 +56,15 @@ async def test_a_run_comes_back_as_it_was_recorded(tmp_path: Path) -> None:
     assert len(found.document_hash) == 64
 
 
+async def test_events_of_kinds_that_are_not_needed_are_left_out(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        log = journal.begin(info())
+        log.record([Event(1, log.run_id, 1.7e9, EventKind.TASK_READY, "t"), event(2, log.run_id)])
+        await log.finish("succeeded", 1.7e9 + 9)
+        found = journal.load(log.run_id, without={EventKind.TASK_READY})
+    assert [each.seq for each in found.events] == [2]
+
+
 async def test_how_a_run_ended_is_known_as_soon_as_its_last_event_is_there(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         log = journal.begin(info())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import nika_core as nika
 from nika_command_ui.backend_runs import BackendRuns
 from nika_command_ui.followed_run import NOT_KEPT, FollowedRun
 from nika_command_ui.snapshot import Snapshot, all_nodes
-from nika_core.plugin import JsonObject
+from nika_core.plugin import Event, JsonObject
 
 _KEPT: Final = 2  # snapshots: two runs are compared
 _TIME: Final = len("20261122-103000")  # an id begins with the second
@@ -78,8 +78,7 @@ class History:
             kept = self._snapshots.get(run)
             if kept is None or (kept[0] != stamp and kept[1].is_live):
                 found = nika.runs.get(run, folder=self._folder, large_outputs=False)
-                events = partial(nika.runs.events, found.run_id, folder=self._folder, large_outputs=False)
-                kept = stamp, Snapshot(dict(found.json), events)
+                kept = stamp, Snapshot(dict(found.json), partial(_events, found.run_id, self._folder))
                 self._snapshots[run] = kept
             elif kept[0] != stamp:
                 nika.runs.find(run, folder=self._folder)  # it may have been removed
@@ -139,6 +138,15 @@ class History:
         except nika.JournalError:
             return self._backends.find(run)
         return None
+
+
+def _events(run: str, folder: Path) -> Iterator[Event]:
+    """Yield what has happened in a run, some thousand events at a time. Raise JournalError."""
+    followed, more = nika.runs.follow(run, folder=folder), True
+    while more:
+        part = followed.poll()
+        yield from part.events
+        more = part.more
 
 
 def _without_tasks(run: Mapping[str, Any]) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ class Snapshot:
         nodes: every task, item, round and inner task, by its id.
     """
 
-    def __init__(self, json: JsonObject, read_events: Callable[[], tuple[Event, ...]]) -> None:
+    def __init__(self, json: JsonObject, read_events: Callable[[], Iterable[Event]]) -> None:
         self.json = json
         self.nodes = {node["id"]: node for node in all_nodes(json.get("tasks", ()))}
         self.events = read_events

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from nika_command_ui.access import POLICY
@@ -160,8 +161,6 @@ def test_what_is_not_there_is_said(served: Served, path: str, word: str) -> None
 
 @pytest.mark.parametrize("number", ["-1", "x", "99999999999999999999", "\u0663"])
 def test_an_odd_number_in_an_address_is_no_error(served: Served, number: str) -> None:
-    from urllib.parse import quote
-
     assert served.ask(f"/api/runs/last/children?id=many&offset={quote(number)}&limit={quote(number)}")[0] == 200
 
 
@@ -262,3 +261,16 @@ def test_a_task_has_its_conversations_with_models(served: Served) -> None:
     assert found["task"] == "many[0]"
     assert [turn["role"] for turn in found["turns"]] == ["user", "assistant"]
     assert found["turns"][0]["text"].startswith("Say one about a much longer")
+
+
+def test_what_is_read_in_several_pieces_is_whole(serve: Any, tmp_path: Path) -> None:
+    items = list(range(1000))
+    tasks = [f"  - {{id: {name}, forEach: {items}, set: '${{each.item}}'}}\n" for name in ("first", "second")]
+    (tmp_path / "many.nika.yaml").write_text("name: many\ntasks:\n" + "".join(tasks))
+    nika.run(tmp_path / "many.nika.yaml")
+    events = nika.runs.events("last", folder=tmp_path)
+    assert len(nika.runs.follow("last", folder=tmp_path).poll().events) < len(events)  # one piece
+    served = serve(tmp_path)
+    last = next(event.task for event in reversed(events) if event.task and "[" in event.task)
+    task = read(served, f"/api/runs/last/task?id={quote(last)}")
+    assert [event["kind"] for event in task["events"]] == ["task.ready", "task.started", "task.succeeded"]
