@@ -112,7 +112,7 @@ def earlier(
         definition: what `Backend.definition` returned.
         events: all that `Backend.events` yielded.
         inputs, timeout, workflow: in place of the earlier ones; the workflow is the path of its file here.
-        rerun_from: run this task and all below it again; also e.g. `review[3]`.
+        rerun_from: run this task again, and all that depend on it; also e.g. `review[3]`.
 
     Raises:
         UsageError: the workflow is not on this machine, an event is missing (no worker could tell it), or

@@ -67,7 +67,8 @@ def resume(run: str, *, rerun_from: str | None = None, **options: Unpack[ResumeO
 
     Args:
         run: its id, or a unique beginning of it.
-        rerun_from: run this task and all below it again; also e.g. `review[3]`, `draft@2` or `sections[2]/write`.
+        rerun_from: run this task again, and all that depend on it; also e.g. `review[3]`, `draft@2` or
+            `sections[2]/write`.
         options: see `ResumeOptions`.
 
     Raises:

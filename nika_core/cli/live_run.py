@@ -182,7 +182,13 @@ def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
     """Whether the run had succeeded before, and nothing of it ran again."""
     if prepared.resumed is None or prepared.resumed.recorded.run.status != RunStatus.SUCCEEDED:
         return False
-    return result.succeeded and all(task.reused or task.state == "skipped" for task in result.tasks)
+    return result.succeeded and all(_is_reused(task) or task.state == "skipped" for task in result.tasks)
+
+
+def _is_reused(task: TaskResult) -> bool:
+    """Whether a task was reused: of a list, a loop or a workflow all that is in it."""
+    inside = [each for each in task.children if each.state != "skipped"]
+    return task.reused or (task.state == "success" and bool(inside) and all(map(_is_reused, inside)))
 
 
 def _counts(result: RunResult) -> str:
@@ -191,7 +197,7 @@ def _counts(result: RunResult) -> str:
     failed = [task.id for task in result.tasks if task.state == "failed"]
     names = ", ".join(failed[:_NAMED]) + (f", +{len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
     stopped = "cancelled" if result.status is RunStatus.FAILED else "interrupted"
-    reused = sum(task.reused and task.state == "success" for task in result.tasks)
+    reused = sum(_is_reused(task) and task.state == "success" for task in result.tasks)
     words = {"failed": f"failed ({names})", "cancelled": stopped}
     if reused:
         words["success"] = f"success ({reused} reused)"
@@ -240,7 +246,7 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun, told: Collectio
     if _nothing_has_changed(result, prepared):
         print_message(
             "nothing has changed since the run succeeded, so no task ran; "
-            f"to repeat a task and all below it: nika resume {result.run_id} --from TASK"
+            f"to repeat a task and what depends on it: nika resume {result.run_id} --from TASK"
         )
     _print_failures(result, prepared, told)
     for asked in result.questions:

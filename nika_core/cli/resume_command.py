@@ -38,7 +38,7 @@ def resume_command(
         typer.Option(
             "--from",
             metavar="TASK",
-            help="Run this task (or e.g. review.3) and all below it again.",
+            help="Run this task (or e.g. review.3) again, and all that depend on it.",
             autocompletion=completing("tasks of a run"),
         ),
     ] = None,

@@ -117,7 +117,8 @@ def list_(
         print_json({"runs": runs[:last]})
     elif not found and not elsewhere:
         such = " such" if status or workflow or older_than or newer_than else ""
-        print_message(f"no{such} run is recorded in {plain(str(nika.runs.path().parent))}")
+        start = "" if such else "; start one: nika run"
+        print_message(f"no{such} run is recorded in {plain(str(nika.runs.path().parent))}{start}")
     else:
         now = time.time()
         rows = [

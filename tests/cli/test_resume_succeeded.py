@@ -59,6 +59,17 @@ def _reused(done: Done) -> list[str]:
     return sorted(name for name, task in done.tasks.items() if task["reused"])
 
 
+def test_a_list_and_a_loop_count_as_reused_if_all_in_them_is(nika: Nika, write: Write) -> None:
+    lists = (
+        "  - {id: a, forEach: [1, 2], shell: date}\n  - {id: b, repeat: {until: '{{b}} != 1', max: 2}, shell: date}\n"
+    )
+    write("w.nika.yaml", f"tasks:\n{lists}")
+    nika("run", "w.nika.yaml")
+    again = nika("resume").err
+    assert "2 success (2 reused)" in again
+    assert "nothing has changed since the run succeeded, so no task ran" in again
+
+
 def test_nothing_runs_if_nothing_has_changed_and_it_says_so(nika: Nika, run: str, folder: Path) -> None:
     done = nika("resume", run)
     assert (done.code, done.out) == (0, "3\n")

@@ -51,6 +51,15 @@ def test_all_that_is_wrong_is_told_at_once(workflow: Any) -> None:
     assert any(problem.message == "input `topic` is missing (what about)" for problem in problems)
 
 
+def test_a_value_of_a_wrong_type_has_one_that_fits_in_its_hint(workflow: Any) -> None:
+    _, problems = check_inputs(workflow, {"topic": "t", "count": "many", "rate": "high", "extra": "{"})
+    assert [problem.hint for problem in problems] == [
+        "for example: -i count=3",
+        "for example: -i rate=0.5",
+        """for example: -i extra='{"a":[1,"1",null]}'""",
+    ]
+
+
 def test_a_problem_leads_to_the_declaration(workflow: Any) -> None:
     _, (problem,) = check_inputs(workflow, {"topic": "x", "count": "many"})
     assert problem.place.line == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.document.validation.json_tree import plain_tree, typed_tree
@@ -15,6 +15,9 @@ from nika_core.model.nearest import did_you_mean
 from nika_core.model.payload_tree import templates_in
 from nika_core.model.workflow import InputSpec, PayloadValue, Workflow
 from nika_core.values import dataclass
+
+_EXAMPLES: Final[Mapping[str, Json]] = {"int": 3, "float": 0.5, "bool": True, "json": {"a": [1]}}
+_MAX_EXAMPLE: Final = 60
 
 
 def check_inputs(
@@ -33,7 +36,7 @@ def check_inputs(
             codes.BAD_INPUT,
             issue.message,
             workflow.at(("inputs", issue.name)) if issue.name in workflow.inputs else None,
-            issue.hint or f"pass it{': ' if issue.missing else ' as '}`-i {issue.name}=...`",
+            issue.hint or _how_to_pass(workflow.inputs[issue.name], missing=issue.missing),
         )
         for issue in issues
     )
@@ -91,6 +94,22 @@ def _read_inputs(
             about = f" ({spec.description})" if spec.description else ""
             issues.append(InputIssue(name, f"input `{name}` is missing{about}", missing=True))
     return values, issues
+
+
+def _how_to_pass(spec: InputSpec, *, missing: bool) -> str:
+    """Return how a value is passed on the command line, with one that fits if it is known."""
+    import shlex  # only for this message
+
+    bounded = any(bound is not None for bound in (spec.least, spec.most, spec.shortest, spec.longest))
+    value: Json = spec.default
+    if value is None and spec.enum:
+        value = spec.enum[0]
+    if value is None and not (bounded or spec.many or spec.format):
+        value = _EXAMPLES.get(spec.type)
+    text = value if isinstance(value, str) else compact(value)
+    if missing or value is None or len(text) > _MAX_EXAMPLE:
+        return f"pass it{': ' if missing else ' as '}`-i {spec.name}=...`"
+    return f"for example: -i {spec.name}={shlex.quote(text)}"
 
 
 def declared(name: str, fields: Mapping[str, Any], default: Any) -> InputSpec:

@@ -247,7 +247,7 @@ class RunRequest(WorkflowRequest):
         grace: seconds that what was cancelled has to end.
         can_pause: whether the run can be resumed; else it does not pause for what it waits for.
         previous: how nodes ended in the run that this one resumes, by identity.
-        rerun_from: with `--from`: this task and all below it are never reused.
+        rerun_from: with `--from`: this task and all that depend on it are never reused.
         grants: tool calls that people have allowed for the rest of the run.
         only: the one task of the run's workflow that is run; None: all are.
         taken: with `only`, how the others had ended in an earlier run, by task.

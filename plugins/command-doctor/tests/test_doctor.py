@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from nika_command_doctor import findings
 
 NIKA = str(Path(sys.executable).with_name("nika"))
 KEY = "sk-secret-of-acme-42"
@@ -107,3 +109,11 @@ def test_for_people_each_line_has_its_state_and_the_last_one_the_count(tmp_path:
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].startswith("ok       system")
     assert "runs can start" in done.stderr
+
+
+@pytest.mark.parametrize(("has_key", "fix"), [(True, "check its key and its address"), (False, "start its server")])
+def test_a_server_that_refuses_is_fixed_by_its_key_if_there_is_one(has_key: bool, fix: str) -> None:
+    health = SimpleNamespace(ok=False, asked=True, detail="acme refuses the key")
+    secret = SimpleNamespace(name="ACME_KEY", required=False, set=has_key)
+    provider = SimpleNamespace(name="acme", error="", health=health, secrets=[secret])
+    assert fix in findings._provider(provider, wanted=False).fix
