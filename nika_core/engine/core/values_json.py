@@ -93,7 +93,7 @@ def outcome_json(outcome: Outcome) -> JsonObject:
         found["hasOutput"] = True
     if outcome.failure:
         found["failure"] = outcome.failure.as_json()
-    if outcome.usage is not NOTHING:
+    if outcome.usage != NOTHING:
         found["usage"] = usage_json(outcome.usage)
     if outcome.messages:
         found["messages"] = [message_json(message) for message in outcome.messages]
