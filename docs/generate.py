@@ -212,6 +212,10 @@ FACE = {
         *("Workspace", "load", "prepare", "start", "carry_out", "run_to_end", "PreparedRun", "Execution"),
         *("render_pretty", "render_compact"),
     ),
+    "What the shell completes": (
+        *("complete_runs", "complete_tasks_of_run", "complete_runs_and_tasks", "complete_tasks", "complete_inputs"),
+        *("complete_codes", "complete_providers"),
+    ),
 }
 
 
@@ -226,6 +230,8 @@ def python_api() -> str:
                 "What stands between the functions above: for programs that show a run as it goes on, and for plugins "
                 "that bring commands.\n"
             )
+        if title == "What the shell completes":
+            lines.append(f"{module_text('nika_core.api.completers')}\n")
         lines.extend(described("nika_core", names))
     lines.append("## The history of runs\n")
     lines.extend(described("nika_core.api.runs", ("list", "get", "remove", "path")))

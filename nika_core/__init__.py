@@ -18,6 +18,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from nika_core.api import backends, runs
     from nika_core.api.checking import aplan, load, plan, prepare, validate
+    from nika_core.api.completers import (
+        complete_codes,
+        complete_inputs,
+        complete_providers,
+        complete_runs,
+        complete_runs_and_tasks,
+        complete_tasks,
+        complete_tasks_of_run,
+    )
     from nika_core.api.options import PlanOptions, ResumeOptions, StartOptions, WorkspaceOptions
     from nika_core.api.plugins import (
         PLUGIN_KINDS,
@@ -102,6 +111,15 @@ if TYPE_CHECKING:
 # By module, the names that are loaded from it.
 _PUBLIC: Final = {
     "api.checking": ("aplan", "load", "plan", "prepare", "validate"),
+    "api.completers": (
+        "complete_codes",
+        "complete_inputs",
+        "complete_providers",
+        "complete_runs",
+        "complete_runs_and_tasks",
+        "complete_tasks",
+        "complete_tasks_of_run",
+    ),
     "api.options": ("PlanOptions", "ResumeOptions", "StartOptions", "WorkspaceOptions"),
     "api.plugins": (
         *("PLUGIN_KINDS", "check_plugins", "describe_plugin", "lock_plugins", "new_plugin", "plugins"),
@@ -231,6 +249,13 @@ __all__ = [
     "carry_out",
     "check_plugins",
     "check_providers",
+    "complete_codes",
+    "complete_inputs",
+    "complete_providers",
+    "complete_runs",
+    "complete_runs_and_tasks",
+    "complete_tasks",
+    "complete_tasks_of_run",
     "decline_trust",
     "describe_plugin",
     "explain",

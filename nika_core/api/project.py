@@ -127,11 +127,14 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
         code: `NIKA-050`, or `50`; or a plugin's own.
         options: see `WorkspaceOptions`.
     """
+    from nika_core.app.code_explanations import explanations_of
+    from nika_core.explanations import EXPLANATIONS
+
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
-    explanation = open_workspace(None, options).explanation(wanted)
-    if explanation is None:
-        raise UsageError(f"there is no code {wanted}", hint="codes are NIKA-001 to NIKA-107, and plugins' own")
-    return explanation
+    for explanation in explanations_of(open_workspace(None, options).registry):
+        if explanation.code == wanted:
+            return explanation
+    raise UsageError(f"there is no code {wanted}", hint=f"codes are NIKA-001 to {max(EXPLANATIONS)}, and plugins' own")
 
 
 def init(

@@ -31,7 +31,6 @@ from nika_core.model.limits import Limit, LimitKind, Limits
 from nika_core.model.masking import Masker, secret_values
 from nika_core.model.project import ModelPrice, Project
 from nika_core.model.workflow import Workflow
-from nika_core.plugin import Explanation
 from nika_core.registry import Kind, PluginPolicy, PluginRecord, Registry, scan
 from nika_core.registry.lock import LOCK_NAME, require_lock
 from nika_core.registry.passed_plugins import passed_plugins
@@ -379,20 +378,3 @@ class Workspace:
         of its providers, template sources and steps.
         """
         return Masker(secret_values(self.environ, self.project.secrets))
-
-    def explanation(self, code: str) -> Explanation | None:
-        """Return what a code means, from the kernel or a keyword's plugin; None if it is unknown."""
-        from nika_core.explanations import EXPLANATIONS
-
-        if code in EXPLANATIONS:
-            return EXPLANATIONS[code]
-        registry = self.registry  # others than Nika's are imported only if the code is none of Nika's
-        for word in (*registry.keyword_words(built_in=True), *registry.keyword_words(built_in=False)):
-            try:
-                keyword = self.registry.keyword(word)
-            except PluginError:
-                continue
-            for explanation in keyword.explanations:
-                if explanation.code == code:
-                    return explanation
-        return None

@@ -14,7 +14,7 @@ from nika_core import codes
 from nika_core.api.project import read_input_text
 from nika_core.cli.console import json_text, mask_with, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.inputs import gather
-from nika_core.cli.options import LAST, Format, FormatOption, OnOption, completing
+from nika_core.cli.options import LAST, Format, FormatOption, OnOption
 from nika_core.cli.prompting import LeftOpenError, TerminalReader, ask_here, at_a_terminal
 from nika_core.cli.remote_options import where
 from nika_core.cli.stdin import STDIN, read_stdin
@@ -38,7 +38,7 @@ def answer_command(
             metavar="[RUN [TASK]] [yes|no|always]",
             help="A run's id, a unique beginning of it, or `last`; a task's id; the answer. One alone is a task.",
             show_default=False,
-            autocompletion=completing("runs and tasks"),
+            autocompletion=nika.complete_runs_and_tasks,
         ),
     ] = None,
     input_: Annotated[

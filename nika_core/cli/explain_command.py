@@ -9,12 +9,12 @@ import typer
 
 import nika_core as nika
 from nika_core.cli.console import plain, print_data, print_json, style_data
-from nika_core.cli.options import Format, FormatOption, completing
+from nika_core.cli.options import Format, FormatOption
 
 
 def explain_command(
     code: Annotated[
-        str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.", autocompletion=completing("codes"))
+        str, typer.Argument(help="NIKA-050, or just 50; or a plugin's own code.", autocompletion=nika.complete_codes)
     ],
     format_: FormatOption = Format.PRETTY,
 ) -> None:

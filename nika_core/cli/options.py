@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+import nika_core as nika
 from nika_core.cli.console import allow_colours
 
 
@@ -33,17 +34,6 @@ def _without_colours(format_: Any) -> Any:
     return format_
 
 
-def completing(kind: str) -> Any:
-    """Return what completes an argument or an option: a name of `nika_core.cli.completions`, imported only then."""
-
-    def complete(ctx: typer.Context) -> Any:
-        from nika_core.cli.completions import complete
-
-        return complete(kind, ctx)
-
-    return complete
-
-
 def format_option() -> Any:
     """Return the option `--format`, for any enumeration of formats."""
     return typer.Option("--format", help="The output's format.", callback=_without_colours)
@@ -62,13 +52,13 @@ InputOption = Annotated[
         "-i",
         metavar="KEY=VALUE",
         help="An input; KEY=@file reads a file.",
-        autocompletion=completing("inputs"),
+        autocompletion=nika.complete_inputs,
     ),
 ]
 InputsOption = Annotated[Path | None, typer.Option("--inputs", help="Inputs from a YAML or JSON file.")]
 ProviderOption = Annotated[
     str | None,
-    typer.Option("--provider", "-p", help="The provider for all models.", autocompletion=completing("providers")),
+    typer.Option("--provider", "-p", help="The provider for all models.", autocompletion=nika.complete_providers),
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="The agent block's model.")]
 OnOption = Annotated[
@@ -87,7 +77,9 @@ LAST = "last"
 RunArgument = Annotated[
     str,
     typer.Argument(
-        help="The run's id, a unique beginning of it, or `last`.", show_default=False, autocompletion=completing("runs")
+        help="The run's id, a unique beginning of it, or `last`.",
+        show_default=False,
+        autocompletion=nika.complete_runs,
     ),
 ]
 TimeoutOption = Annotated[

@@ -57,6 +57,10 @@ def build(name: str, loaded: Any) -> Any:
     command = typer.main.get_command(loaded)
     command.name = name.rpartition(".")[2]
     add_folder_option(command)
+    if "_NIKA_COMPLETE" in os.environ:
+        from nika_core.cli.completion import prepare_completion
+
+        prepare_completion(command)
     if isinstance(command, TyperGroup):
         _open_to_plugins(command, name)
     return command

@@ -20,7 +20,6 @@ from nika_core.cli.options import (
     SharedOption,
     TimeoutOption,
     VerboseOption,
-    completing,
     seconds_of,
 )
 from nika_core.cli.problems import printing_problems, refused_run_as_json
@@ -39,7 +38,7 @@ def resume_command(
             "--from",
             metavar="TASK",
             help="Run this task (or e.g. review.3) again, and all that depend on it.",
-            autocompletion=completing("tasks of a run"),
+            autocompletion=nika.complete_tasks_of_run,
         ),
     ] = None,
     input_: Annotated[

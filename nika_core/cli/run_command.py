@@ -28,7 +28,6 @@ from nika_core.cli.options import (
     TimeoutOption,
     VerboseOption,
     WorkflowArgument,
-    completing,
     seconds_of,
 )
 from nika_core.cli.problems import (
@@ -91,7 +90,7 @@ def run_command(
             "--only",
             metavar="TASK",
             help="Run this task alone; take the rest from the last run.",
-            autocompletion=completing("tasks"),
+            autocompletion=nika.complete_tasks,
         ),
     ] = None,
     no_cache: Annotated[

@@ -32,7 +32,6 @@ from nika_core.cli.options import (
     RunFormatOption,
     SharedOption,
     VerboseOption,
-    completing,
     seconds_of,
 )
 from nika_core.cli.progress import duration_text
@@ -200,7 +199,7 @@ def show(
             "--task",
             metavar="TASK",
             help="Only this task, with the payload that it was given.",
-            autocompletion=completing("tasks of a run"),
+            autocompletion=nika.complete_tasks_of_run,
         ),
     ] = None,
     on: OnOption = None,
@@ -296,7 +295,7 @@ def rm(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...", help="Ids, or unique beginnings of them.", autocompletion=completing("runs")
+            metavar="[RUN]...", help="Ids, or unique beginnings of them.", autocompletion=nika.complete_runs
         ),
     ] = None,
     older_than: OlderThanOption = None,

@@ -9,7 +9,7 @@ import typer
 
 import nika_core as nika
 from nika_core.cli.console import plain, print_json, print_message
-from nika_core.cli.options import Format, FormatOption, OnOption, RunArgument, completing
+from nika_core.cli.options import Format, FormatOption, OnOption, RunArgument
 from nika_core.cli.remote_options import where
 from nika_core.cli.stdin import STDIN, read_stdin
 from nika_core.errors import UsageError
@@ -20,7 +20,7 @@ def signal_command(
     run: RunArgument,
     task: Annotated[
         str,
-        typer.Argument(help="The task's id; review.3 means review[3].", autocompletion=completing("tasks of a run")),
+        typer.Argument(help="The task's id; review.3 means review[3].", autocompletion=nika.complete_tasks_of_run),
     ],
     payload: Annotated[str, typer.Argument(metavar="[JSON]", help="What the task is given; `-` reads it.")] = "null",
     on: OnOption = None,

@@ -10,7 +10,7 @@ import typer
 import nika_core as nika
 from nika_core import codes
 from nika_core.cli.console import mask_with, plain, print_data, print_json
-from nika_core.cli.options import LAST, Format, FormatOption, completing
+from nika_core.cli.options import LAST, Format, FormatOption
 from nika_core.errors import UsageError
 
 _LONGEST: Final = 60  # characters of a value
@@ -24,7 +24,7 @@ def why_command(
             metavar="[RUN] TASK",
             help="A run's id, a unique beginning of it, or `last`; a task's id. One alone is a task of the last run.",
             show_default=False,
-            autocompletion=completing("runs and tasks"),
+            autocompletion=nika.complete_runs_and_tasks,
         ),
     ] = None,
     format_: FormatOption = Format.PRETTY,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from nika_core.registry import Registry
 
 from .conftest import Nika
 
@@ -61,6 +64,9 @@ def test_runs_and_their_tasks_are_completed(
     assert complete("why", run, "") == ["greet", "shout"]
     assert complete("signal", "last", "sh") == ["shout"]
     assert complete("resume", "last", "--from", "") == ["greet", "shout"]
+    (project / "other.nika.yaml").write_text("tasks: [{id: look, set: x}]\n")
+    nika("run", "other.nika.yaml")
+    assert complete("resume", run, "--from", "") == ["greet", "shout"]
 
 
 def test_tasks_and_inputs_of_the_workflow_are_completed(
@@ -70,6 +76,9 @@ def test_tasks_and_inputs_of_the_workflow_are_completed(
     assert complete("run", "--only", "") == ["greet", "shout"]
     assert complete("run", "-i", "") == ["name=", "size="]
     assert complete("run", "w.nika.yaml", "-i", "name=x", "-i", "") == ["size="]
+    (project / "other.nika.yaml").write_text("inputs: {place: string}\ntasks: [{id: look, set: x}]\n")
+    assert complete("run", "other.nika.yaml", "-i", "") == ["place="]
+    assert complete("run", "other.nika.yaml", "--only", "") == ["look"]
     assert not (project / ".nika").exists()
 
 
@@ -80,6 +89,66 @@ def test_codes_providers_and_commands_are_completed(complete: Complete) -> None:
     assert complete("ru") == ["run", "runs"]
     assert {"list", "show", "watch"} <= set(complete("runs", ""))
     assert complete("init", "--template", "re") == ["review", "report"]
+
+
+def test_codes_of_plugins_are_completed_and_no_plugin_is_imported_for_nikas_own(
+    complete: Complete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert complete("explain", "FAIL") == ["FAIL-001"]
+    assert "FAIL-001" in complete("explain", "")
+
+    monkeypatch.setattr(Registry, "keyword", None)
+    assert complete("explain", "NIKA-00")[0] == "NIKA-001"
+
+
+COMMAND = '''
+print("imported")
+from typing import Annotated
+import typer
+import nika_core as nika
+from nika_core.plugin import Command, hookimpl
+NIKA_API = 1
+@hookimpl
+def nika_commands():
+    return [Command(name="tally", app="acme_tally:tally")]
+def sizes(context: typer.Context, incomplete: str):
+    print("asked")
+    return [str(context.obj.project.main), context.obj.folder.name, *context.params["words"], "s" + incomplete]
+def broken():
+    raise RuntimeError
+def tally(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(autocompletion=nika.complete_runs)],
+    words: Annotated[list[str], typer.Argument(autocompletion=nika.complete_tasks_of_run)],
+    size: Annotated[str, typer.Option(autocompletion=sizes)] = "",
+    other: Annotated[str, typer.Option(autocompletion=broken)] = "",
+) -> None:
+    """Count."""
+'''
+
+
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_a_command_of_a_plugin_is_completed_by_its_own_functions_and_by_those_of_nika(
+    nika: Nika, complete: Complete, project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    info = folder / "acme_tally-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tally\nVersion: 1\nSummary: Counts.\n")
+    (info / "entry_points.txt").write_text("[nika.commands]\ntally = acme_tally\n")
+    (folder / "acme_tally.py").write_text(COMMAND)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "acme_tally", raising=False)
+    named = ("-C", "there") if place == "there" else ()
+    if place == "here":
+        monkeypatch.chdir(project)
+    run = nika("run", *named, "--format", "json").json["runId"]
+
+    assert complete("tal") == ["tally"]
+    assert complete(*named, "tally", "--s") == ["--size"]
+    assert complete(*named, "tally", "") == ["last", run]
+    assert complete(*named, "tally", run, "sh") == ["shout"]
+    assert complete(*named, "tally", run, "a", "--size", "") == ["w.nika.yaml", "there", "a", "s"]
+    assert complete(*named, "tally", "--other", "") == []
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
