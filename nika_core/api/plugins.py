@@ -9,18 +9,20 @@ from nika_core.api.options import WorkspaceOptions, open_workspace
 from nika_core.registry import Kind, PluginStatus, Unmatched
 from nika_core.registry.loading import Description
 from nika_core.registry.lock import LOCK_NAME, lock_of, refuse_faults, require_lock, write_lock
+from nika_core.registry.plugin_status import select_plugins
 from nika_core.scaffold import NewPlugin, make_plugin
 
 PLUGIN_KINDS: Final = tuple(kind.option for kind in Kind)  # what `new_plugin` makes
 
 
-def plugins(**options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
-    """Return every installed plugin with its status; none is imported.
+def plugins(*names: str, **options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
+    """Return every installed plugin with its status; none is imported. Raise UsageError.
 
     Args:
+        names: only those with one of these: a word, `kind:word`, or the name of a distribution. Each has to be there.
         options: see `WorkspaceOptions`.
     """
-    return tuple(open_workspace(None, options).installed.listing())
+    return tuple(select_plugins(open_workspace(None, options).installed.listing(), names))
 
 
 def unmatched_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[Unmatched, ...]:
@@ -42,15 +44,16 @@ def describe_plugin(plugin: PluginStatus, **options: Unpack[WorkspaceOptions]) -
     return open_workspace(None, options).registry.description(plugin.record)
 
 
-def check_plugins(**options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
-    """Return every plugin with its status after each was tried in a process of its own.
+def check_plugins(*names: str, **options: Unpack[WorkspaceOptions]) -> tuple[PluginStatus, ...]:
+    """Return every plugin with its status after each was tried, in a process apart from this one. Raise UsageError.
 
     Args:
+        names: as for `plugins`.
         options: see `WorkspaceOptions`.
     """
     from nika_core.registry.probe import probed
 
-    return tuple(probed(open_workspace(None, options).registry))
+    return tuple(probed(open_workspace(None, options).registry, names))
 
 
 def lock_plugins(*, check: bool = False, **options: Unpack[WorkspaceOptions]) -> tuple[Path, int]:

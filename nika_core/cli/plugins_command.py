@@ -13,9 +13,8 @@ from typing import Annotated, Any
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import format_table, plain, print_data, print_json, print_message, style, style_data
+from nika_core.cli.console import format_table, masked, plain, print_data, print_json, print_message, style_data
 from nika_core.cli.options import Format, FormatOption
-from nika_core.errors import NikaError, UsageError
 from nika_core.plugin import (
     BackendDescription,
     Command,
@@ -66,14 +65,20 @@ def _pretty(listed: Sequence[nika.PluginStatus]) -> None:
     print_data(format_table(("KIND", "WORD", "DISTRIBUTION", "VERSION", "STATUS"), rows))
 
 
-def _unmatched() -> list[dict[str, str]]:
+def _unmatched_json() -> list[dict[str, str]]:
     return [asdict(entry) for entry in nika.unmatched_plugins()]
 
 
 def _print_unmatched() -> None:
     for unmatched in nika.unmatched_plugins():
-        entry = plain(f"'{unmatched.entry}' in the {unmatched.list} list of {unmatched.where}")
-        print_message(f"{style('note', 'yellow')}: {entry} matches nothing that is installed")
+        _print_note(
+            f"'{unmatched.entry}' in the {unmatched.list} list of {unmatched.where} matches nothing that is installed"
+        )
+
+
+def _print_note(text: str) -> None:
+    """Print a note between the data that it is about: what is wrong with plugins is what these commands look for."""
+    print_data(f"{style_data('note', 'yellow')}: {plain(masked(text))}")
 
 
 @app.callback()
@@ -88,7 +93,7 @@ def list_(format_: FormatOption = Format.PRETTY) -> None:
     """List every installed plugin; none is imported."""
     listed = nika.plugins()
     if format_ is Format.JSON:
-        print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched()})
+        print_json({"plugins": [_json(each) for each in listed], "unmatched": _unmatched_json()})
     elif listed:
         _pretty(listed)
     else:
@@ -104,11 +109,7 @@ def show(
 ) -> None:
     """Show what a plugin brings: by its word, `kind:word` or distribution."""
     workspace = nika.Workspace.open()
-    installed = workspace.registry.listing()
-    listed = [each for each in installed if name in {each.record.word, each.record.id, each.record.distribution}]
-    if not listed:
-        known = sorted({each.record.word for each in installed})
-        raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {', '.join(known) or 'none'}")
+    listed = nika.plugins(name, workspace=workspace)
     found = [_json(each) | _described(workspace, each) for each in listed]
     if format_ is Format.JSON:
         print_json({"plugins": found})
@@ -130,7 +131,7 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
         return {}
     try:
         description = nika.describe_plugin(listed, workspace=workspace)
-    except NikaError as error:
+    except nika.PluginError as error:
         return {"status": "broken", "why": error.message, "hint": error.hint}
     match description:
         case Keyword():
@@ -182,29 +183,34 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
 
 
 @app.command()
-def check(format_: FormatOption = Format.PRETTY) -> None:
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Only these: words, `kind:word`, or distributions' names."),
+    ] = None,
+    format_: FormatOption = Format.PRETTY,
+) -> None:
     """Try every plugin that may be loaded, in a process of its own; exit 1 if one is broken or in conflict.
 
     Also reports plugins that are slow to import, print or start threads when loaded, or were changed since they were
     installed.
     """
-    listed = nika.check_plugins()
+    listed = nika.check_plugins(*names or ())
     bad = [each for each in listed if each.status in _BAD]
     if format_ is Format.JSON:
-        plugins = [_json(each) for each in listed]
-        print_json({"plugins": plugins, "problems": len(bad), "unmatched": _unmatched()})
+        found: dict[str, Any] = {"plugins": [_json(each) for each in listed], "problems": len(bad)}
+        print_json(found if names else found | {"unmatched": _unmatched_json()})
     else:
         _pretty(listed)
         for each in bad:
-            print_message(
-                f"{style('problem', 'red')}: {plain(each.why)}" + (f"\n  {plain(each.hint)}" if each.hint else "")
-            )
+            print_data(f"{style_data('problem', 'red')}: {plain(masked(each.why))}")
+            if each.hint:
+                print_data(f"  {plain(masked(each.hint))}")
         for each in listed:
             for note in each.notes:
-                print_message(
-                    f"{style('note', 'yellow')}: {each.record.id} of {plain(each.record.origin)}: {plain(note)}"
-                )
-        _print_unmatched()
+                _print_note(f"{each.record.id} of {each.record.origin}: {note}")
+        if not names:
+            _print_unmatched()
         print_data(_verdict(listed))
     if bad:
         raise typer.Exit(1)

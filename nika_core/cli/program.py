@@ -90,7 +90,8 @@ class LazyGroup(typer.core.TyperGroup):
         from nika_core.cli.plugin_commands import build, plugin_command
 
         lazy = COMMANDS.get(cmd_name)
-        with contextlib.chdir(completion_folder(ctx) or "."):  # when called, the command is in its folder already
+        folder = completion_folder(ctx)  # a command that is called is in its folder already
+        with contextlib.chdir(folder) if folder else contextlib.nullcontext():
             command = None if cmd_name.startswith("-") or "." in cmd_name else plugin_command(cmd_name)
         if command is not None or lazy is None:
             return command

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from nika_core.errors import PluginError
+from nika_core.errors import PluginError, UsageError
 from nika_core.registry.kinds import Kind
 from nika_core.registry.loading import metadata_error
 from nika_core.registry.scan import PluginRecord
@@ -25,6 +25,19 @@ class PluginStatus:
     hint: str = ""
     seconds: float | None = None
     notes: tuple[str, ...] = ()
+
+
+def select_plugins(listed: Sequence[PluginStatus], names: Iterable[str]) -> list[PluginStatus]:
+    """Return the offers with one of these names: a word, `kind:word` or a distribution. Without names, all.
+
+    Raises UsageError if there is none with one of the names.
+    """
+    called = [(each, {each.record.word, each.record.id, each.record.distribution}) for each in listed]
+    wanted = set(names)
+    for name in sorted(wanted.difference(*(its_names for _, its_names in called))):
+        known = ", ".join(sorted({each.record.word for each in listed}))
+        raise UsageError(f"no installed plugin is called '{name}'", hint=f"there are: {known or 'none'}")
+    return [each for each, its_names in called if not wanted or wanted & its_names]
 
 
 def status_of(

@@ -20,18 +20,21 @@ from nika_core.errors import PluginError
 from nika_core.plugin import Keyword
 from nika_core.registry.installed_files import InstalledFiles
 from nika_core.registry.kinds import BY_ID
-from nika_core.registry.plugin_status import PluginStatus
+from nika_core.registry.plugin_status import PluginStatus, select_plugins
 from nika_core.registry.registry import Registry
 from nika_core.registry.scan import PluginRecord
 from nika_core.registry.sections import conflict_notes
 
-PATIENCE: Final = 10.0  # seconds for one plugin
+PATIENCE: Final = 60.0  # seconds for one plugin: it took this long only if it never returns, also on a busy machine
 SLOW: Final = 0.25  # seconds from which on importing a plugin is told to be slow
 
 
-def probed(registry: Registry) -> list[PluginStatus]:
-    """Every offer, after trying all that may be imported; nothing is imported here."""
-    listed = registry.listing()
+def probed(registry: Registry, names: Iterable[str] = ()) -> list[PluginStatus]:
+    """Return every offer, or those with one of the names, after trying all of them that may be imported.
+
+    Nothing is imported here. Raises UsageError if nothing has one of the names.
+    """
+    listed = select_plugins(registry.listing(), names)
     waiting = [each.record for each in listed if each.status == "available"]
     found: dict[PluginRecord, dict[str, Any]] = {}
     while waiting:

@@ -86,7 +86,7 @@ def test_what_plugins_print_never_gets_into_the_data(place: Place) -> None:
         ("validate", "uses.nika.yaml", "--format", "json"),
         ("plan", "uses.nika.yaml", "--format", "json"),
         ("plugins", "show", "bad", "--format", "json"),
-        ("plugins", "check", "--format", "json"),
+        ("plugins", "check", "bad", "--format", "json"),
         ("schema",),
     ):
         done = place.nika(*arguments)

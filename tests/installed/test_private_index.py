@@ -212,7 +212,7 @@ def test_a_plugin_that_is_not_on_the_list_is_never_imported(
     assert done.returncode == 3, done.stderr
     assert "not in the allow list of nika.yaml" in done.stderr
     assert "I was imported" not in done.stderr
-    checked = environment.run("plugins", "check", "--format", "json", cwd=project)
+    checked = environment.run("plugins", "check", "stranger", "--format", "json", cwd=project)
     (mine,) = [each for each in json.loads(checked.stdout)["plugins"] if each["word"] == "stranger"]
     assert mine["status"] == "blocked"
     assert "I was imported" not in checked.stderr

@@ -106,5 +106,5 @@ def test_notifiers_are_listed_shown_and_checked(project: Project) -> None:
     assert "does: What it does then." in shown.out
     assert "form: pigeon: ... (in nika.yaml)" in shown.out
     assert "url: Where the notice is posted as JSON." in project.nika("plugins", "show", "notify").out
-    checked = project.nika("plugins", "check", "--format", "json").json["plugins"]
-    assert {each["status"] for each in checked if each["kind"] == "notifiers"} == {"available"}
+    checked = project.nika("plugins", "check", "notify", "pigeon", "--format", "json").json["plugins"]
+    assert {each["word"]: each["status"] for each in checked} == {"notify": "available", "pigeon": "available"}
