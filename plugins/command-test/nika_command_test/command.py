@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -66,7 +67,7 @@ def run_tests(
                 "stale": [str(path) for path in report.stale],
             }
         )
-    _sum_up(report, command, update=update)
+    _sum_up(report, terminal.print_message if quiet else terminal.print_data, update=update)
     if not report.passed:
         raise typer.Exit(1)
 
@@ -97,12 +98,12 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"--junit {path}: {error.strerror}", hint="name a file that can be written") from None
 
 
-def _sum_up(report: nika.SuiteReport, command: CommandContext, *, update: bool) -> None:
-    terminal = command.terminal
+def _sum_up(report: nika.SuiteReport, show: Callable[..., None], *, update: bool) -> None:
+    """Print the count below the cases, or, if stdout has a report for programs, as a message."""
     for path in report.stale:
-        terminal.print_message(Styled("stale", ("yellow",)), f": no case of these files asks for {path}")
+        show(Styled("stale", ("yellow",)), f": no case of these files asks for {path}")
     failed = sum(not case.passed for case in report.cases)
     count = f"{len(report.cases)} case{'s' if len(report.cases) != 1 else ''}"
     spent = f", {money(sum(float(case.usage.cost_usd) for case in report.cases))} spent" if update else ""
     word = Styled(f"{failed} failed", ("bold", "red")) if failed else Styled("all passed", ("bold", "green"))
-    terminal.print_message(f"{count}: ", word, spent)
+    show(f"{count}: ", word, spent)

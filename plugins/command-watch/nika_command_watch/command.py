@@ -15,7 +15,11 @@ def watch(
     context: typer.Context,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run's id, a unique beginning of it, or `last`; without: all."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run's id, a unique beginning of it, or `last`; without: all.",
+            autocompletion=nika.complete_runs,
+        ),
     ] = None,
 ) -> None:
     """Follow runs of this project in the terminal; the last line shows the keys."""
