@@ -128,6 +128,12 @@ KINDS = {
             *("ClearTimer", "EndRun", "TaskRunner", "WorkEnd"),
         ),
     ),
+    "Project templates": (
+        "nika_project_templates",
+        "project_template",
+        "project-templates.md",
+        ("ProjectTemplate", "read_project_files"),
+    ),
 }
 
 FILES = (
@@ -214,7 +220,7 @@ FACE = {
     ),
     "What the shell completes": (
         *("complete_runs", "complete_tasks_of_run", "complete_runs_and_tasks", "complete_tasks", "complete_inputs"),
-        *("complete_codes", "complete_providers"),
+        *("complete_codes", "complete_providers", "complete_project_templates"),
     ),
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nika_core.api.completers import (
         complete_codes,
         complete_inputs,
+        complete_project_templates,
         complete_providers,
         complete_runs,
         complete_runs_and_tasks,
@@ -114,6 +115,7 @@ _PUBLIC: Final = {
     "api.completers": (
         "complete_codes",
         "complete_inputs",
+        "complete_project_templates",
         "complete_providers",
         "complete_runs",
         "complete_runs_and_tasks",
@@ -251,6 +253,7 @@ __all__ = [
     "check_providers",
     "complete_codes",
     "complete_inputs",
+    "complete_project_templates",
     "complete_providers",
     "complete_runs",
     "complete_runs_and_tasks",

@@ -83,10 +83,19 @@ def complete_codes(ctx: CompletionContext, incomplete: str) -> Iterator[tuple[st
 
 def complete_providers(ctx: CompletionContext) -> Iterator[tuple[str, str]]:
     """Yield the installed providers, with what distribution brings each."""
+    yield from _words("providers")
+
+
+def complete_project_templates(ctx: CompletionContext) -> Iterator[tuple[str, str]]:
+    """Yield the installed project templates, with what distribution brings each."""
+    yield from _words("project_templates")
+
+
+def _words(kind: str) -> Iterator[tuple[str, str]]:
     from nika_core.api.plugins import plugins
 
     for each in plugins():
-        if each.record.kind.id == "providers":
+        if each.record.kind.id == kind and each.status == "available":
             yield each.record.word, each.record.distribution
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from nika_core import codes
 from nika_core.api.options import WorkspaceOptions, open_workspace
-from nika_core.errors import NikaError, UsageError
+from nika_core.errors import NikaError, PluginError, UsageError, exit_code_of
 from nika_core.model import files
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
@@ -150,19 +150,27 @@ def init(
         folder: where; made if it is not there.
         schema: what `schema()` returns, for editors.
         project_schema: what `project_schema()` returns, for editors.
-        template: `hello`, `review`, `triage`, `report` or `agent`.
+        template: the name of an installed project template; `hello`, `review`, `triage`, `report` and `agent` come
+            with Nika.
 
     Raises:
-        UsageError: there is no such template, or the folder cannot be made or written to.
+        UsageError: the folder cannot be made or written to.
+        PluginError: there is no such template, or it is blocked or broken.
     """
     from nika_core.api.trusting import trust
     from nika_core.scaffold import make_project
 
-    files = tuple(make_project(Path(folder), schema, project_schema, template=template))
-    if any(file.path.name == FILE_NAME and not file.kept for file in files):
+    workspace = open_workspace(None, {"folder": folder} if files.is_folder(Path(folder)) else {})
+    try:
+        texts = workspace.registry.project_files(template)
+    except PluginError as error:
+        error.exit_code = exit_code_of((error.problem(),))  # a list that refuses it is a refusal
+        raise
+    made = tuple(make_project(Path(folder), texts, f"{template}.nika.yaml", schema, project_schema))
+    if any(file.path == Path(folder) / FILE_NAME and not file.kept for file in made):
         with suppress(NikaError):  # no home to record it in, or plugins that cannot be used: neither harms the project
             trust(folder=folder)
-    return files
+    return made
 
 
 def read_inputs(path: str | Path, *, text: str | None = None, option: str = "--inputs") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from nika_core.plugin import (
     LimitPolicy,
     NotifierDescription,
     ObserverDescription,
+    ProjectTemplate,
     Provider,
     SecretSourceDescription,
     TemplateSource,
@@ -165,6 +166,8 @@ def _described(workspace: nika.Workspace, listed: nika.PluginStatus) -> dict[str
             }
         case BackendDescription():
             return {"summary": description.summary, "form": f"--on {description.example or description.name + '://'}"}
+        case ProjectTemplate():
+            return {"summary": description.summary, "form": f"nika init --template {description.name}"}
         case ObserverDescription():
             return {
                 "summary": description.summary,

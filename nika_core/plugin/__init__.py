@@ -2,9 +2,10 @@
 
 A plugin is a module with functions that `hookimpl` marks, named by an entry point in one of the groups `nika.keywords`,
 `nika.providers`, `nika.template_sources`, `nika.limit_policies`, `nika.commands`, `nika.notifiers`,
-`nika.secret_sources`, `nika.observers` and `nika.backends`. The entry point's name is the word that a user writes. The
-module says which version of this interface it was written for: `NIKA_API = 1`. The version that is installed is
-`API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in the module `codes`.
+`nika.secret_sources`, `nika.observers`, `nika.backends` and `nika.project_templates`. The entry point's name is the
+word that a user writes. The module says which version of this interface it was written for: `NIKA_API = 1`. The version
+that is installed is `API_VERSION`. Validators of payloads are in the module `fields`, and the names of Nika's codes in
+the module `codes`.
 What a client streams is a `Chunk`: a `TextDelta`, a `ClientNotice` or, at the end, `Finished`.
 Values of JSON are of the types `Json` and `JsonObject`; a field of a payload is a `PayloadValue`, which is JSON with
 templates in it. A `Placeholder` without a default has `MISSING` as its default.
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from nika_core.plugin.limit_policy import Admission, LimitPolicy, Policy, Refusal, Spending, Stage
     from nika_core.plugin.notifier import Notifier, NotifierDescription, NotifierSetup, QuestionNotice
     from nika_core.plugin.observer import Observer, ObserverDescription, ObserverSetup
+    from nika_core.plugin.project_template import ProjectTemplate, read_project_files
     from nika_core.plugin.provider import (
         Chunk,
         Client,
@@ -199,6 +201,7 @@ _LAZY: Final = {
         "TokenEstimate",
     ),
     "nika_core.plugin.token_estimate": ("estimate_tokens",),
+    "nika_core.plugin.project_template": ("ProjectTemplate", "read_project_files"),
     "nika_core.plugin.secret_source": ("SecretSource", "SecretSourceDescription", "SecretSourceSetup"),
     "nika_core.plugin.template_source": (
         "LateSource",
@@ -308,6 +311,7 @@ __all__ = [
     "Price",
     "PriceLister",
     "ProblemsError",
+    "ProjectTemplate",
     "Provider",
     "Question",
     "QuestionNotice",
@@ -381,6 +385,7 @@ __all__ = [
     "read_file",
     "read_json",
     "read_path",
+    "read_project_files",
     "read_text",
     "require_own",
     "shorten",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # each kind's module is imported by the plugins that bring on
     from nika_core.plugin.limit_policy import LimitPolicy
     from nika_core.plugin.notifier import NotifierDescription
     from nika_core.plugin.observer import ObserverDescription
+    from nika_core.plugin.project_template import ProjectTemplate
     from nika_core.plugin.provider import Provider
     from nika_core.plugin.secret_source import SecretSourceDescription
     from nika_core.plugin.template_source import TemplateSource
@@ -397,4 +398,30 @@ def nika_backends() -> Iterable[BackendDescription]:  # type: ignore[empty-body]
         inline = "acme_inline"
 
     `nika run --on inline:// WORKFLOW` then runs in its own process; a timer that the driver has cleared does no harm.
+    """
+
+
+@hookspec(historic=True)
+def nika_project_templates() -> Iterable[ProjectTemplate]:  # type: ignore[empty-body]  # a hook specification
+    """Return the project templates that this plugin brings, one for each of its `nika.project_templates` entry points.
+
+    A complete plugin, `acme_greeter.py`:
+
+        from nika_core.plugin import ProjectTemplate, hookimpl
+
+        NIKA_API = 1
+
+        @hookimpl
+        def nika_project_templates():
+            return [ProjectTemplate(name="greeter", summary="Greets.", files="acme_greeter:files")]
+
+        def files():
+            return {"greeter.nika.yaml": "tasks: [{id: greet, llm: Say hello.}]"}
+
+    and in its pyproject.toml:
+
+        [project.entry-points."nika.project_templates"]
+        greeter = "acme_greeter"
+
+    `nika init --template greeter` then makes a project with this workflow.
     """

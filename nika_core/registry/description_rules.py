@@ -152,6 +152,11 @@ OBSERVER: Final[Rules] = {
     "traces": _TRUTH,
     "timeout": ("seconds, more than 0", _is_seconds),
 }
+PROJECT_TEMPLATE: Final[Rules] = {
+    "name": _TEXT,
+    "summary": _TEXT,
+    "files": ('"package.module:function"', _is_named_object),
+}
 COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 

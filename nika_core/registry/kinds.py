@@ -19,7 +19,8 @@ class NamedObject:
 
     Attributes:
         field: the description's field; its value is "package.module:Class".
-        guard: "package.module:Class" that is made around each such object; None: it is handed out as it is.
+        guard: "package.module:name" of what is called with each such object and its plugin, and whose result is handed
+            out; None: the object itself is.
         load_only: whether `nika plugins check` only imports it, because making one needs more than its name.
     """
 
@@ -173,6 +174,17 @@ class Kind(Enum):
         prefix="nika-backend-",
         unknown=codes.USAGE,
         objects=(NamedObject("backend", "nika_core.registry.guarded_backend:GuardedRunBackend", load_only=True),),
+    )
+
+    PROJECT_TEMPLATE = KindRow(
+        id="project_templates",
+        title="project template",
+        hook="nika_project_templates",
+        description="ProjectTemplate",
+        rules="nika_core.registry.description_rules:PROJECT_TEMPLATE",
+        prefix="nika-project-",
+        unknown=codes.USAGE,
+        objects=(NamedObject("files", "nika_core.registry.project_files:checked_files"),),
     )
 
     @property

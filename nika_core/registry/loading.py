@@ -26,6 +26,7 @@ from nika_core.plugin import (
     LimitPolicy,
     NotifierDescription,
     ObserverDescription,
+    ProjectTemplate,
     Provider,
     SecretSourceDescription,
     TemplateSource,
@@ -46,6 +47,7 @@ Description: TypeAlias = (
     | SecretSourceDescription
     | ObserverDescription
     | BackendDescription
+    | ProjectTemplate
 )
 
 

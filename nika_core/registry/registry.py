@@ -341,6 +341,12 @@ class Registry:
         record = self.record(kind, word)
         return make_guarded(record, self.description(record), field, setup)
 
+    def project_files(self, word: str) -> dict[str, str]:
+        """The text of each file of a project template, by its path. Raises PluginError."""
+        record = self.record(Kind.PROJECT_TEMPLATE, word)
+        files: dict[str, str] = make_guarded(record, self.description(record), "files")
+        return files
+
     def settings_keys(self) -> list[str]:
         """Every word that may be a key of the project file, of any kind of plugin that has settings."""
         return settings_keys.all_keys(self)

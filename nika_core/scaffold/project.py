@@ -9,17 +9,29 @@ from typing import Final
 
 from nika_core.errors import UsageError
 from nika_core.model.json import JsonObject
+from nika_core.model.project import FILE_NAME
 from nika_core.values import dataclass
 
 SCHEMA_FILE: Final = ".vscode/nika-workflow.schema.json"
 PROJECT_SCHEMA_FILE: Final = ".vscode/nika-project.schema.json"
 SETTINGS_FILE: Final = ".vscode/settings.json"
-_FILES: Final = Path(__file__).with_name("files")
-TEMPLATES: Final = ("hello", "review", "triage", "report", "agent")  # each has a folder of its own in `files`
-DEFAULT_TEMPLATE: Final = "hello"
 _BINDING: Final = {
     "yaml.schemas": {f"./{SCHEMA_FILE}": ["*.nika.yaml", "*.nika.yml"], f"./{PROJECT_SCHEMA_FILE}": ["nika.yaml"]}
 }
+_PROJECT: Final = """\
+# What `nika run` runs in this folder, and with what. Every key is optional.
+main: MAIN
+# Two edits make it real: name a provider (`nika providers` lists them, with their keys), and one of its models.
+provider: mock     # claude, for instance; `mock` plays the models, offline and without a key
+model: mock-small  # claude-sonnet-5, for instance
+"""
+_GITIGNORE: Final = """\
+# The history of runs, and what models and tools answered in them.
+.nika/
+
+# Keys stay out of the repository.
+.env
+"""
 _BY_HAND: Final[Mapping[str, str]] = {
     ".gitignore": "see that it has a line .nika/ (the history of runs)",
     SETTINGS_FILE: f"to have workflows checked while you type, add to it: {json.dumps(_BINDING)[1:-1]}",
@@ -37,26 +49,26 @@ class Made:
 
 def make_project(
     folder: Path,
+    template: Mapping[str, str],
+    main: str,
     schema: JsonObject | None = None,
     project_schema: JsonObject | None = None,
-    *,
-    template: str = DEFAULT_TEMPLATE,
 ) -> list[Made]:
     """Write the files that are not there yet.
 
     Args:
+        template: the text of each file, by its path in the project.
+        main: the workflow that the project file names, if the template has no project file.
         schema: the JSON Schema of workflows; without it nothing is written for editors.
         project_schema: the JSON Schema of the project file.
-        template: one of TEMPLATES.
 
     Raises:
-        UsageError: there is no such template, or the folder cannot be made or written to.
+        UsageError: the folder cannot be made or written to.
     """
-    if template not in TEMPLATES:
-        raise UsageError(f"there is no template '{template}'", hint=f"there are: {', '.join(TEMPLATES)}")
-    texts = _texts(template)
+    texts = {FILE_NAME: _PROJECT.replace("MAIN", main), **template}
+    texts.setdefault(".gitignore", _GITIGNORE)
     if schema is not None:
-        texts[SETTINGS_FILE] = json.dumps(_BINDING, indent=2) + "\n"
+        texts.setdefault(SETTINGS_FILE, json.dumps(_BINDING, indent=2) + "\n")
         texts[SCHEMA_FILE] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         texts[PROJECT_SCHEMA_FILE] = json.dumps(project_schema or {}, indent=2, ensure_ascii=False) + "\n"
     try:
@@ -66,17 +78,6 @@ def make_project(
             f"the project cannot be written: {error.strerror or error}: {error.filename or folder}",
             hint="name a folder in which you may write, or one that does not exist yet",
         ) from None
-
-
-def _texts(template: str) -> dict[str, str]:
-    """Return the text of each file of a template, by its path in the project."""
-    project = "project.yaml" if template == DEFAULT_TEMPLATE else "project_of_template.yaml"
-    texts = {"nika.yaml": (_FILES / project).read_text("utf-8").replace("MAIN", f"{template}.nika.yaml")}
-    folder = _FILES / template
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            texts[path.relative_to(folder).as_posix()] = path.read_text("utf-8")
-    return {**texts, ".gitignore": (_FILES / "gitignore.txt").read_text("utf-8")}
 
 
 def _write(path: Path, text: str, by_hand: str | None) -> Made:

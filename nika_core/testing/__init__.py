@@ -8,8 +8,8 @@
 
 The same rules without pytest: `nika_core.testing.description_checks`, `keyword_checks`, `provider_checks`,
 `ability_checks`, `source_checks`, `policy_checks`, `command_checks`, `notifier_checks`, `secret_checks`,
-`observer_checks`, `backend_checks` and, for what stands in the project file, `settings_checks`. Names are imported
-when they are used; only the kits need pytest.
+`observer_checks`, `backend_checks`, `project_checks` and, for what stands in the project file, `settings_checks`. Names
+are imported when they are used; only the kits need pytest.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nika_core.testing.odd_mcp import OddMcpServer, odd_mcp_command
     from nika_core.testing.payloads import FakePayload, FakeReport
     from nika_core.testing.policy_kit import LimitPolicyConformance
+    from nika_core.testing.project_kit import ProjectTemplateConformance
     from nika_core.testing.provider_kit import ProviderConformance
     from nika_core.testing.raw_server import RawServer
     from nika_core.testing.scenario import Scenario, read_scenarios
@@ -67,6 +68,7 @@ __all__ = [
     "NotifierConformance",
     "ObserverConformance",
     "OddMcpServer",
+    "ProjectTemplateConformance",
     "ProviderConformance",
     "RawServer",
     "ReceivedRequest",
@@ -107,6 +109,7 @@ _MODULES: Final = {
     "NotifierConformance": "notifier_kit",
     "ObserverConformance": "observer_kit",
     "FakeReport": "payloads",
+    "ProjectTemplateConformance": "project_kit",
     "ProviderConformance": "provider_kit",
     "RawServer": "raw_server",
     "Scenario": "scenario",

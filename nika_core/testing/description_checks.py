@@ -98,6 +98,8 @@ def _usable(kind: Kind, role: str, name: str, value: Any) -> None:
     if kind is Kind.SECRET_SOURCE:
         fetch = getattr(value, "fetch", None)
         require(inspect.iscoroutinefunction(fetch), DECLARED, f"{name} has no `async def fetch(self, name)`")
+    if role == "files":
+        require(callable(value), DECLARED, f"{name} is no function")
     if role == "app":
         require(callable(value), DECLARED, f"{name} is neither a Typer app nor a function")
     missing = [each for each in _METHODS.get((kind, role), ()) if not callable(getattr(value, each, None))]

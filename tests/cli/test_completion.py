@@ -88,7 +88,7 @@ def test_codes_providers_and_commands_are_completed(complete: Complete) -> None:
     assert complete("run", "-p", "mo") == ["mock"]
     assert complete("ru") == ["run", "runs"]
     assert {"list", "show", "watch"} <= set(complete("runs", ""))
-    assert complete("init", "--template", "re") == ["review", "report"]
+    assert complete("init", "--template", "re") == ["report", "review"]
 
 
 def test_codes_of_plugins_are_completed_and_no_plugin_is_imported_for_nikas_own(

@@ -36,6 +36,7 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, libraries
         "secret-sources",
         "backends",
         "observers",
+        "project-templates",
         "private",
     ],
 )

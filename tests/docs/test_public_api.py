@@ -127,6 +127,7 @@ def test_every_hook_is_documented_and_returns_descriptions() -> None:
         "nika_secret_sources",
         "nika_observers",
         "nika_backends",
+        "nika_project_templates",
     ]
     for name in hooks:
         function = getattr(hookspec, name)

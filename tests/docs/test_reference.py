@@ -26,6 +26,7 @@ PAGES = {
     "secret_source": "secret-sources.md",
     "backend": "backends.md",
     "observer": "observers.md",
+    "project_template": "project-templates.md",
 }
 
 

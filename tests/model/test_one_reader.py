@@ -12,7 +12,8 @@ READER = "nika_core/model/files.py"
 EXCEPTIONS = {
     READER: "is the reader",
     "nika_core/explanations/__init__.py": "reads Nika's own texts",
-    "nika_core/scaffold/files/agent/notes.py": "is a file of a new project, and no part of Nika",
+    "nika_core/plugin/project_template.py": "reads files of an installed package",
+    "plugins/project-starters/nika_project_starters/projects/agent/notes.py": "is a file of a new project",
     "nika_core/journal/locks.py": "writes its own lock files, and checks that they are",
     "nika_core/journal/blobs.py": "syncs a folder",
     "nika_core/journal/patience.py": "connects SQLite to what the store and the rate store have checked",
@@ -34,7 +35,7 @@ EXCEPTIONS = {
     "nika_core/registry/metadata.py": "reads what installers wrote about installed distributions",
     "nika_core/registry/probe.py": "reads and writes a file in a temporary folder of its own",
     "nika_core/scaffold/plugin_template.py": "reads Nika's own templates",
-    "nika_core/scaffold/project.py": "reads Nika's own templates, makes new files",
+    "nika_core/scaffold/project.py": "makes new files",
     "nika_core/testing/interpreter.py": "reads the answer of a test's own process",
     "nika_core/testing/in_subprocess.py": "reads what a test's own process wrote, and the system's table of processes",
     "plugins/command-migrate/nika_command_migrate/files.py": "makes a new file, syncs a folder",

@@ -30,6 +30,8 @@ CASES = {
     "secret_source-private": NewPlugin(kind="secret_source", word="acme-vault", author="acme", private=True),
     "observer-public": NewPlugin(kind="observer", word="failures", author="Ada Lovelace"),
     "observer-private": NewPlugin(kind="observer", word="acme-audit", author="acme", private=True),
+    "project_template-public": NewPlugin(kind="project_template", word="support", author="Ada Lovelace"),
+    "project_template-private": NewPlugin(kind="project_template", word="acme-support", author="acme", private=True),
     "limit_policy-private": NewPlugin(kind="limit_policy", word="acme-house", author="acme", private=True),
 }
 

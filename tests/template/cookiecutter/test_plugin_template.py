@@ -91,6 +91,10 @@ def test_its_example_runs_from_the_command_line(case: str, baked: Baked, tmp_pat
     project, environment = baked.projects[case], baked.environment
     example = project / "examples" / f"{word}.nika.yaml"
 
+    if CASES[case].kind == "project_template":  # its example is what it makes
+        made = environment.run("init", tmp_path / "new", "--template", word, cwd=tmp_path)
+        assert made.returncode == 0, made.stderr
+        example = tmp_path / "new" / f"{word}.nika.yaml"
     options: list[object] = ["--no-journal"]
     if CASES[case].kind == "notifier":  # it asks, and nobody is here
         (tmp_path / "answers.yaml").write_text("approve: yes")
