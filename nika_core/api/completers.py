@@ -77,7 +77,7 @@ def complete_codes(ctx: CompletionContext, incomplete: str) -> Iterator[tuple[st
     from nika_core.explanations import EXPLANATIONS
 
     kernels = incomplete.startswith(_KERNEL)
-    found = EXPLANATIONS.values() if kernels else explanations_of(Workspace.open().registry)
+    found = EXPLANATIONS.values() if kernels else explanations_of(Workspace.open())
     yield from sorted((each.code, each.title) for each in found)
 
 

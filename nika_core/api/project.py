@@ -131,7 +131,7 @@ def explain(code: str, **options: Unpack[WorkspaceOptions]) -> Explanation:
     from nika_core.explanations import EXPLANATIONS
 
     wanted = f"NIKA-{int(code):03d}" if code.isdecimal() and len(code) < 4 else code.upper()
-    for explanation in explanations_of(open_workspace(None, options).registry):
+    for explanation in explanations_of(open_workspace(None, options)):
         if explanation.code == wanted:
             return explanation
     raise UsageError(f"there is no code {wanted}", hint=f"codes are NIKA-001 to {max(EXPLANATIONS)}, and plugins' own")
