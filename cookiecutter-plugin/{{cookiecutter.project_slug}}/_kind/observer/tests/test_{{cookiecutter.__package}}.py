@@ -34,4 +34,4 @@ def test_a_wrong_setting_is_a_problem_with_its_place(tmp_path: Path) -> None:
     done = call_nika("validate", "plain.nika.yaml", folder=tmp_path)
 
     assert done.returncode == 2
-    assert "unknown key `fil`" in done.stderr
+    assert "unknown key `fil`" in done.stdout
