@@ -30,7 +30,7 @@ def parse_json(text: str, max_depth: int | None = None) -> Json:
     try:
         value: Json = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise JsonSyntaxError(error.msg, error.lineno, error.colno) from None
+        raise JsonSyntaxError(error.msg, *_place(text, error.pos)) from None
     except RecursionError:
         raise TooDeepError("nested too deeply") from None
     except ValueError as error:  # a sentence of ours, or Python's about a number with thousands of digits
@@ -38,6 +38,12 @@ def parse_json(text: str, max_depth: int | None = None) -> Json:
     if max_depth is not None and nesting(value, max_depth) > max_depth:
         raise TooDeepError(f"nested deeper than {max_depth} levels")
     return value
+
+
+def _place(text: str, position: int) -> tuple[int, int]:
+    """Return the line and column of a position. Editors end a line also at a carriage return, and `json` does not."""
+    before = text[:position].replace("\r\n", "\n").replace("\r", "\n")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ async def test_an_agent_and_the_engine_take_the_same_texts(text: str, schema: An
         ('{"a": 1, "b": {"a": 2, "a": 3}}', "the key 'a' stands twice in one object"),
         ("[[[[]]]]", "nested deeper than 3 levels"),
         ("{", "not JSON: .* at line 1, column 2"),
+        ("{\r\n 1", "not JSON: .* at line 2, column 2"),
+        ("{\r\r 1", "not JSON: .* at line 3, column 2"),  # a line ends where an editor ends it
         ("9" * 5000, "Exceeds the limit"),
     ],
 )

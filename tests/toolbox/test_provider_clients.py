@@ -232,8 +232,8 @@ async def test_a_provider_may_leave_out_batches_the_counter_and_closing() -> Non
     [
         ("http://[fe80::1%eth0]:9/v1", "another one of its addresses"),
         ("http://[fe80::1%251]", "another one of its addresses"),
-        ("http://[::1", "the host"),
-        ("http://acme.example:99999", "the host"),
+        ("http://[::1", "http://HOST:PORT"),
+        ("http://acme.example:99999", "http://HOST:PORT"),
     ],
 )
 def test_what_is_no_address_of_a_server_is_refused_before_anything_is_sent(address: str, hint: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +27,8 @@ def read_bytes(path: Path, limit: Limit | None) -> bytes | Problem:
         if limit is not None and error.size is not None:
             return too_large(path, error.size, limit)
         if error.missing:
-            return Problem(
-                error.code, "there is no such file", error.place, similar_file(path) or _workflows_beside(path)
-            )
+            hint = similar_file(path) or _file_above(path) or _workflows_beside(path)
+            return Problem(error.code, "there is no such file", error.place, hint)
         return error.problem()
 
 
@@ -55,16 +55,21 @@ def decode_source(data: bytes, path: str) -> str | Problem:
 
 
 def similar_file(path: Path) -> str | None:
-    """Return a hint with the file that the user may have meant: beside the missing one, or in a folder above."""
+    """Return a hint with the file beside the missing one that the user may have meant."""
     from nika_core.model.nearest import nearest
 
     names = {name.removesuffix(_WORKFLOW): name for name in _beside(path)}
     stem = path.name.removesuffix(_WORKFLOW)
     similar = nearest(stem, names) or next((name for name in (stem, f"{stem}.yaml") if name in names), None)
-    if similar:
-        return f"did you mean `{path.with_name(names[similar])}`?"
-    above = next((up for up in _ABOVE if (path.parent / up / path.name).is_file()), None)
-    return f"did you mean `{path.parent / above / path.name}`?" if above else None
+    return f"did you mean `{path.with_name(names[similar])}`?" if similar else None
+
+
+def _file_above(path: Path) -> str | None:
+    """Return a hint with the file of this name in a folder above."""
+    with suppress(OSError, ValueError):  # a name that no file can have
+        above = next((up for up in _ABOVE if (path.parent / up / path.name).is_file()), None)
+        return f"did you mean `{path.parent / above / path.name}`?" if above else None
+    return None
 
 
 def _workflows_beside(path: Path) -> str | None:
