@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from nika_core.values import dataclass
@@ -36,6 +35,8 @@ def read_project_files(package: str, folder: str) -> dict[str, str]:
         package: the package's name, such as `__package__` of the module that calls.
         folder: the folder's path in it.
     """
+    from importlib.resources import files  # what every run imports does without it
+
     return dict(_texts(files(package) / folder, ""))
 
 
