@@ -22,10 +22,13 @@ def check_project(word: str, folder: Path) -> None:
     Raises:
         NotConformant: with the first problem, a warning too.
     """
-    for path in sorted(_make(word, folder).project_folder.rglob("*.nika.yaml")):
-        found = nika.validate(path, workspace=nika.Workspace.open(folder))
-        problem = next(iter(found.problems), None)
-        require(problem is None, VALID, f"{path.relative_to(folder)}: {problem and problem.message}")
+    workspace = _make(word, folder)
+    for path in sorted(workspace.project_folder.rglob("*.nika.yaml")):
+        try:
+            problem = next(iter(nika.validate(path, workspace=workspace).problems), None)
+        except NikaError as error:  # of the project file
+            raise NotConformant(VALID, error.message) from error
+        require(problem is None, VALID, f"{path.relative_to(workspace.project_folder)}: {problem and problem.message}")
 
 
 def check_project_runs(word: str, folder: Path, inputs: Mapping[str, Any]) -> None:
