@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +23,14 @@ def check_project(word: str, folder: Path) -> None:
     Raises:
         NotConformant: with the first problem, a warning too.
     """
-    workspace = _make(word, folder)
-    for path in sorted(workspace.project_folder.rglob("*.nika.yaml")):
-        try:
-            problem = next(iter(nika.validate(path, workspace=workspace).problems), None)
-        except NikaError as error:  # of the project file
-            raise NotConformant(VALID, error.message) from error
-        require(problem is None, VALID, f"{path.relative_to(workspace.project_folder)}: {problem and problem.message}")
+    with _made(word, folder) as workspace:
+        for path in sorted(workspace.project_folder.rglob("*.nika.yaml")):
+            try:
+                problem = next(iter(nika.validate(path, workspace=workspace).problems), None)
+            except NikaError as error:  # of the project file
+                raise NotConformant(VALID, error.message) from error
+            where = path.relative_to(workspace.project_folder)
+            require(problem is None, VALID, f"{where}: {problem and problem.message}")
 
 
 def check_project_runs(word: str, folder: Path, inputs: Mapping[str, Any]) -> None:
@@ -42,23 +44,29 @@ def check_project_runs(word: str, folder: Path, inputs: Mapping[str, Any]) -> No
     Raises:
         NotConformant: with how it ended.
     """
-    workspace = _make(word, folder)
-    main = workspace.project.main
-    if main is None:
-        raise NotConformant(RUNS, f"its {FILE_NAME} does not name a workflow: `main: {word}.nika.yaml`")
-    try:
-        result = nika.run(folder / str(main), inputs=dict(inputs), mock=True, journal=False, workspace=workspace)
-    except NikaError as error:
-        raise NotConformant(RUNS, error.message) from error
+    with _made(word, folder) as workspace:
+        main = workspace.project.main
+        if main is None:
+            raise NotConformant(RUNS, f"its {FILE_NAME} does not name a workflow: `main: {word}.nika.yaml`")
+        path = workspace.project_folder / str(main)
+        try:
+            result = nika.run(path, inputs=dict(inputs), mock=True, journal=False, workspace=workspace)
+        except NikaError as error:
+            raise NotConformant(RUNS, error.message) from error
     ended = {nika.RunStatus.SUCCEEDED, nika.RunStatus.PAUSED}
     failures = [f"{task.id}: {task.failure.message}" for task in result.tasks if task.failure]
     require(result.status in ended, RUNS, f"its run has {result.status.value}: {'; '.join(failures)[:300]}")
 
 
-def _make(word: str, folder: Path) -> nika.Workspace:
-    """Make the project, and return it opened as one that is trusted: its author makes it here."""
+@contextmanager
+def _made(word: str, folder: Path) -> Iterator[nika.Workspace]:
+    """Make the project, open it, and forget in the end that it is trusted: the folder of a test is soon another's."""
     try:
         nika.init(folder, template=word)
-        return nika.Workspace.open(folder)
+        workspace = nika.Workspace.open(folder)
     except NikaError as error:
         raise NotConformant(MADE, error.message) from error
+    try:
+        yield workspace
+    finally:
+        nika.forget_trust(folder=folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nika_core import trust_decisions
 from nika_core.testing import NotConformant, project_checks
 
 PLUGIN = """
@@ -50,6 +51,7 @@ def test_it_is_caught(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ]
 
     assert set(caught) == rules
+    assert [each for each in trust_decisions() if str(each.path).startswith(str(tmp_path))] == []
 
 
 def broken_rule(check: Callable[[], None]) -> list[str]:
