@@ -15,7 +15,7 @@ from nika_core.document.reading.source_file import decode_source, read_bytes
 from nika_core.document.reading.yaml_file import parse_file
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
-from nika_core.document.validation.synonyms import suggest_key
+from nika_core.document.validation.unknown_keys import suggest_key
 from nika_core.errors import Place, Problem, ProblemsError, RefusedError
 from nika_core.model.limits import Limits
 from nika_core.plugin.fields import EmptyDict, EmptyList, Enum, Map, MapPattern, NonEmptyStr, Optional, Seq, Str

@@ -103,7 +103,7 @@ def list_(
         newer_than=seconds_of(newer_than, "--newer-than"),
         last=last,
     )
-    elsewhere = [
+    submitted = [
         run
         for run in nika.backends.index().runs()
         if (not status or run.status in status)
@@ -111,10 +111,10 @@ def list_(
         and _is_as_old(run.submitted_at, older_than, newer_than)
     ]
     if format_ is Format.JSON:
-        runs = [*map(nika.to_json, found), *map(_submitted_json, elsewhere)]
+        runs = [*map(nika.to_json, found), *map(_submitted_json, submitted)]
         runs.sort(key=lambda run: str(run["startedAt"]), reverse=True)
         print_json({"runs": runs[:last]})
-    elif not found and not elsewhere:
+    elif not found and not submitted:
         such = " such" if status or workflow or older_than or newer_than else ""
         start = "" if such else "; start one: nika run"
         print_message(f"no{such} run is recorded in {plain(str(nika.runs.path().parent))}{start}")
@@ -146,7 +146,7 @@ def list_(
                 "",
                 "",
             )
-            for each in elsewhere
+            for each in submitted
         ]
         rows.sort(key=lambda row: row[0], reverse=True)
         shown = [row[1:] for row in rows[:last]]

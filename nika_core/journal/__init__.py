@@ -5,8 +5,8 @@ for a barrier. See `Journal` and `RunRecorder`.
 """
 
 from nika_core.journal.journal import Journal, signed_text
-from nika_core.journal.log import RunRecorder
 from nika_core.journal.result_store import ResultStore, StoredResult
+from nika_core.journal.run_recorder import RunRecorder
 from nika_core.journal.values import Recorded, RecordedSignal, RunInfo, RunSummary, new_run_id
 
 __all__ = [

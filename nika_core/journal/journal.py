@@ -20,9 +20,9 @@ from nika_core.journal.blobs import LARGE
 from nika_core.journal.earlier_ends import with_outputs
 from nika_core.journal.encoding import LOST, decode, encode, events_of, joined, without_surrogates
 from nika_core.journal.locks import RunLock, hold_lock, holder
-from nika_core.journal.log import RunRecorder
 from nika_core.journal.patience import Patience
 from nika_core.journal.result_store import ResultStore
+from nika_core.journal.run_recorder import RunRecorder
 from nika_core.journal.signals import add_signal, pending_signals
 from nika_core.journal.store import Store
 from nika_core.journal.texts import TEXTS
@@ -118,7 +118,7 @@ class Journal:
         lock = self._own(run_id)
         try:
             with faults.explained(self.path, "written"), self._store.holding_blobs(shared=True):
-                row = (run_id, info.started, RUNNING, *self._told(info))
+                row = (run_id, info.started, RUNNING, *self._info_columns(info))
                 number = writer.call(lambda connection: run_rows.insert_run(connection, row))
         except BaseException:
             lock.release()
@@ -138,7 +138,7 @@ class Journal:
         try:
             writer.flush()  # what is large waits for the lock on blobs, and would wait for us
             with faults.explained(self.path, "written"), self._store.holding_blobs():
-                told = None if info is None else self._told(info)
+                told = None if info is None else self._info_columns(info)
                 number, position, memo, unused = writer.call(
                     lambda connection: run_rows.reopen_run(connection, run_id, told)
                 )
@@ -334,22 +334,23 @@ class Journal:
             raise faults.live_run(run_id, owner)
         return lock
 
-    def _told(self, info: RunInfo) -> tuple[str | None, ...]:
+    def _info_columns(self, info: RunInfo) -> tuple[str | None, ...]:
         """Return workflow, info, document_hash, document, blob and tasks as they are in the table."""
         text = encode(info.document)
         stored = (text, None) if len(text) <= LARGE else (None, self._blobs.put(text.encode("ascii")))
-        told = _told(info) | ({"signature": info.signature} if info.signature else {})
+        told = _info_json(info) | ({"signature": info.signature} if info.signature else {})
         tasks = None if info.tasks is None else encode(info.tasks)
         return without_surrogates(info.workflow), encode(told), _hash(info.document), *stored, tasks
 
 
-def _told(info: RunInfo) -> dict[str, Any]:
+def _info_json(info: RunInfo) -> dict[str, Any]:
+    # It is signed: a key that every run gets would make the signatures of older runs invalid.
     return {"workflow": info.workflow, "path": info.path, "inputs": info.inputs, "options": info.options}
 
 
 def signed_text(info: RunInfo) -> str:
     """Return what a signature of a run holds for: the same text before it is written and after it is read."""
-    return encode(decode(encode(_told(info))))
+    return encode(decode(encode(_info_json(info))))
 
 
 def _hash(document: str) -> str:

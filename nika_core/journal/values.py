@@ -27,7 +27,7 @@ class RunInfo:
         inputs: its inputs.
         options: everything else that is needed to repeat the run (provider, model, ...).
         started: seconds since the epoch.
-        signature: by which the user who started it knows it again; "": none.
+        signature: shows that this user started it on this machine; "": there is none.
         tasks: the ids of the workflow's tasks, in declared order; None: only the document has them.
     """
 

@@ -22,18 +22,19 @@ class Keyword:
     Attributes:
         name: the word that a workflow's author writes; also the name of the entry point.
         summary: one sentence.
-        category: how it stands to the main conversation; `context` and `isolated` keywords may have `allowedTools`. A
-            `group` stands for a workflow, which its facets name (`Facets.workflow`) and the kernel runs in its place.
+        category: whether it takes part in the main conversation. `context` and `isolated` keywords may have
+            `allowedTools`. A `group` stands for a workflow, which its facets name (`Facets.workflow`) and the kernel
+            runs in its place.
         primary: the field that the short form (`word: scalar`) stands for.
         short_form_only: whether there is only the short form: whatever stands under the word, also a list or a mapping,
             is the field `primary`, and the payload has no other field. In `json_fields`, that is any JSON.
         payload: what stands under the word: a `fields.Map`, whose fields are documented. Their names are camelCase.
         step: "package.module:Class" of a `Step`, made once per run without arguments. Only a group needs none.
-        facets: "package.module:Class" of `Facets`; the default ones are sound, but know nothing.
+        facets: "package.module:Class" of `Facets`; the default ones are correct, and tell nothing about a task.
         json_fields: payload fields that hold JSON. Plain scalars that are exactly a JSON number, true, false or null
             have that type there (`3`, but not `3.10`), and a field that is one single placeholder keeps its value's
             type.
-        verbatim_fields: payload fields in which `{{` and `${` mean nothing.
+        verbatim_fields: payload fields in which `{{` and `${` are plain text.
         rendered_fields: payload fields that the facets' `render` puts together, since a value must be made safe there.
         file_fields: payload fields that are lists of paths of files for a model. A path that its author wrote lies in
             the workflow's folder, one with a value in it in `${run.folder}`. The step is given each as an object with
@@ -52,12 +53,12 @@ class Keyword:
             they go on with another one, which opens it anew.
         default_timeout: seconds for one attempt where no policy, and no task, says otherwise.
         default_max_output: bytes of output; None: only the limit for all outputs.
-        sections: root keys of a workflow's file that belong to this keyword, each with its validator. Their names are
-            taken like words, those of the kernel's own root keys cannot be had, and templates in them stay text.
+        sections: root keys of a workflow's file that belong to this keyword, each with its validator. A name
+            belongs to one plugin, as a word does, and cannot be a root key of the kernel. Templates in them stay text.
         settings: validator of the project file's key of the keyword's own name; None: there is none.
         widening_settings: keys of a mapping in `settings` that widen what tasks may do, such as a list of allowed
             hosts. They count only in a folder that the user trusts, and are left out elsewhere.
-        synonyms: what other systems call it (`run`), for who writes that by mistake.
+        synonyms: what other systems call it (`run`), for hints if somebody writes that.
         explanations: the codes of its own that it reports, for `nika explain`.
     """
 

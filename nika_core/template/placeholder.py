@@ -34,7 +34,7 @@ def read_placeholder(text: str, start: int) -> Placeholder:
     """Return the placeholder that opens at `start`, which is at `{{` or at `${name.`.
 
     Raises:
-        TemplateSyntaxError: at the character that makes it none.
+        TemplateSyntaxError: it is not a placeholder; with the character at which that shows.
     """
     opening = text[start : start + 2]
     closing = "}}" if opening == "{{" else "}"

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nika_core.engine.task.attempt import LONGEST_RETRY_AFTER
+from nika_core.engine.task.retry_delay import LONGEST_RETRY_AFTER
 from nika_core.errors import Category, TaskError
 from nika_core.model.events import EventKind
 from nika_core.model.message import parts_of

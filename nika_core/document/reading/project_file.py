@@ -16,7 +16,7 @@ from nika_core.document.reading.yaml_file import parse_file
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue
 from nika_core.document.validation.json_tree import plain_tree
-from nika_core.document.validation.synonyms import suggest_key
+from nika_core.document.validation.unknown_keys import suggest_key
 from nika_core.document.yaml.nodes import Tree
 from nika_core.errors import PluginError, Problem, ProblemsError, RefusedError
 from nika_core.model.clock import Clock

@@ -21,7 +21,7 @@ from nika_core.document.reading.tool_lists import read_entries
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, holds_refused, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
-from nika_core.document.validation.synonyms import ELSEWHERE, nearest_key, suggest_key
+from nika_core.document.validation.unknown_keys import EXPLANATIONS, nearest_key, suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator, TaskLocator
 from nika_core.document.yaml.source_map import Cursor, RefusedKey
@@ -280,7 +280,7 @@ class TaskReader:
         reader = self._reader(keywords[0], issues) if len(keywords) == 1 else None
         meant_as_keyword = None
         for key in unknown_keys[:MAX_ISSUES]:
-            hint = ELSEWHERE.get(key) or _meant(key, reader)
+            hint = EXPLANATIONS.get(key) or _meant(key, reader)
             if keywords:
                 hint = hint or called_otherwise(self.catalog, key)
             if not keywords and meant_as_keyword is None and hint is None:

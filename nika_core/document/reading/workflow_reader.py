@@ -22,7 +22,7 @@ from nika_core.document.reading.task_reader import TaskReader
 from nika_core.document.validation.compile_validators import compile_schema
 from nika_core.document.validation.issues import ValidationIssue, add, add_syntax_hint, is_refused, under
 from nika_core.document.validation.json_tree import typed_tree
-from nika_core.document.validation.synonyms import explain_key, suggest_key
+from nika_core.document.validation.unknown_keys import explain_key, suggest_key
 from nika_core.document.yaml.deadline import ValidationDeadline
 from nika_core.document.yaml.path_locator import PathLocator
 from nika_core.document.yaml.syntax_hints import SYNTAX_HINTS

@@ -30,8 +30,8 @@ from nika_core.document.validation.scalar_validators import (
     number,
     scalar,
 )
-from nika_core.document.validation.synonyms import explain_key
 from nika_core.document.validation.templated import templated
+from nika_core.document.validation.unknown_keys import explain_key
 from nika_core.document.yaml.source_map import RefusedKey
 from nika_core.plugin.fields import (
     Anything,

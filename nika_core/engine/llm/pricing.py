@@ -15,9 +15,9 @@ from nika_core.values import replace
 
 
 class Prices:
-    """Asked in this order: `overrides` (by model name), the model's own price or freeness, the public list.
+    """Asked in this order: `overrides` (by model name), the model's own price (none if it is free), the public list.
 
-    The public list is an optional library with offline data; without it, what it would know is unpriced.
+    The public list is the optional library `genai_prices`, with offline data. Without it, what it knows is unpriced.
     """
 
     def __init__(self, overrides: Mapping[str, Price] | None = None, *, public: bool = True) -> None:

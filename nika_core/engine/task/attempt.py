@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS, described, failure_from
@@ -26,6 +26,7 @@ from nika_core.engine.task.admitted_attempts import AdmittedAttempt
 from nika_core.engine.task.exception_groups import single_error
 from nika_core.engine.task.late_filling import fill_late
 from nika_core.engine.task.outputs import bounded_output, checked_json, checked_usage, fork, parsed
+from nika_core.engine.task.retry_delay import LONGEST_RETRY_AFTER, is_retried, refused_attempt, retry_delay
 from nika_core.engine.task.services import TaskServices
 from nika_core.engine.task.step_context import TaskContext, UsageMeter
 from nika_core.engine.task.supervisor import StopReason, TaskSupervisor
@@ -37,9 +38,6 @@ from nika_core.model.limits import LimitKind, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
 from nika_core.plugin import Declined, Stage, StepOutput, WaitFor
-
-LONGEST_DELAY: Final = 60.0  # seconds of backoff
-LONGEST_RETRY_AFTER: Final = 600.0  # seconds; who asks for more is not waited for
 
 
 class TaskRun(TaskSupervisor):
@@ -102,7 +100,7 @@ class TaskRun(TaskSupervisor):
         return TaskEnded(self.call.node, self.call.epoch, outcome)
 
     def _prepare(self) -> Outcome | None:
-        """Get what it needs. Return an outcome if that is not to be had."""
+        """Get what it needs. Return an outcome if something cannot be had."""
         try:
             self._keyword = self._services.keyword(self.call.keyword)
         except FAULTS as error:  # the modules of steps are plugins
@@ -242,36 +240,12 @@ class TaskRun(TaskSupervisor):
 
     # ---- retries
 
-    def _most(self) -> int:
-        """Attempts in all: the task's own number, within the limit for all tasks.
-
-        Without a number of its own, only what has no effect but asking a model, or none at all, is tried again:
-        nobody said that a command may run twice.
-        """
-        wanted, limit = self.call.retry.max, self.call.limits.counts.get(LimitKind.ATTEMPTS)
-        if wanted is None and not (self._keyword.spec.pure or self._keyword.spec.needs_provider):
-            return 1
-        if wanted is None or limit is None or wanted <= limit:
-            return wanted or limit or 1
-        if self._attempt == limit:  # told when it matters: there would be another attempt
-            bound = self.call.limits.bounds.get(LimitKind.ATTEMPTS)
-            name = bound.name if bound and bound.name else "a limit policy"
-            self._services.reporter.notice(
-                f"`retry.max` is {wanted}, but {name} allows {limit} attempts", self.call.node
-            )
-        return limit
-
     def _delay(self, error: TaskError) -> float | None:
-        """Seconds until the next attempt: exponential, with full jitter; None: there is none."""
-        if not error.retriable or not error.category.retried or self._attempt >= self._most():
-            return None
-        own = self.call.retry.backoff
-        backoff = own if own is not None else self.call.limits.amounts.get(LimitKind.RETRY_DELAY, 1.0) or 0.0
-        asked = error.retry_after or 0.0
-        if asked > LONGEST_RETRY_AFTER:
-            return None
-        longest = min(LONGEST_DELAY, backoff * 2.0 ** min(self._attempt - 1, 64))
-        return max(self._services.random() * longest, asked)
+        """Return the seconds until the next attempt; None: there is none."""
+        call = self.call
+        if is_retried(error) and (why := refused_attempt(call, self._attempt)):
+            self._services.reporter.notice(why, call.node)  # now that it matters
+        return retry_delay(error, call, self._keyword.spec, self._attempt, self._services.random)
 
     async def _wait(self, delay: float, failure: Failure) -> bool:
         """False: the run does not want another attempt."""

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nika_core.toolbox.process.conversation import RunningProcess, open_process
-    from nika_core.toolbox.process.family import GRACE
     from nika_core.toolbox.process.fork_servers import FORKING, ForkServer, fork_server
     from nika_core.toolbox.process.proc import MARK
+    from nika_core.toolbox.process.process_tree import GRACE
     from nika_core.toolbox.process.running import CHANNEL, Captured, ProcessResult, run
     from nika_core.toolbox.process.sweeping import marked, sweep
 
@@ -51,7 +51,7 @@ __all__ = [
 _MODULES = {
     "FORKING": "fork_servers",
     "ForkServer": "fork_servers",
-    "GRACE": "family",
+    "GRACE": "process_tree",
     "MARK": "proc",
     "RunningProcess": "conversation",
     "fork_server": "fork_servers",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nika_core.toolbox.process.family import GRACE
+from nika_core.toolbox.process.process_tree import GRACE
 from nika_core.toolbox.process.supervised import Supervised
 
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from nika_core.toolbox.process import forking
 from nika_core.toolbox.process import guardian as protocol
-from nika_core.toolbox.process.family import GRACE, Family
 from nika_core.toolbox.process.guardian_client import Guardian, guardian_of
 from nika_core.toolbox.process.leaders import GuardedLeader
 from nika_core.toolbox.process.pipes import Reader
 from nika_core.toolbox.process.proc import MARK
+from nika_core.toolbox.process.process_tree import GRACE, Family
 from nika_core.toolbox.process.start import require_startable
 from nika_core.toolbox.process.starters import Starter
 from nika_core.toolbox.process.supervised import to_the_end

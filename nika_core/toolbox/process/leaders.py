@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nika_core.errors import TaskError
-from nika_core.toolbox.process.family import leader_ended, leader_started
+from nika_core.toolbox.process.process_tree import leader_ended, leader_started
 
 _CLAIM_SECONDS: Final = 2.0  # how long it may take until the children of a killed guardian are ours
 _LOOK_SECONDS: Final = 0.02

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from nika_core.toolbox.process.family import GRACE
 from nika_core.toolbox.process.fork_servers import ForkServer
 from nika_core.toolbox.process.pipes import Capture, LineShow, Reader, Writer
+from nika_core.toolbox.process.process_tree import GRACE
 from nika_core.toolbox.process.supervised import Supervised
 from nika_core.values import dataclass
 

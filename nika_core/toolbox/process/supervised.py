@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from nika_core.toolbox.process.family import Family, reap_strays
 from nika_core.toolbox.process.guardian_client import Guardian, guardian_of
 from nika_core.toolbox.process.leaders import Leader
 from nika_core.toolbox.process.proc import MARK
+from nika_core.toolbox.process.process_tree import Family, reap_strays
 from nika_core.toolbox.process.start import Pipes, raise_descriptor_limit, require_startable, start_process
 from nika_core.toolbox.process.starters import Starter
 from nika_core.toolbox.process.sweeping import note_unguarded

@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from nika_core.toolbox.process.family import GRACE, KILL_SECONDS, note_session, reap_strays
 from nika_core.toolbox.process.guardian_client import end_guardians, why_unguarded
 from nika_core.toolbox.process.own_process import owner_of
+from nika_core.toolbox.process.process_tree import GRACE, KILL_SECONDS, note_session, reap_strays
 from nika_core.toolbox.process.table import Seen, Table, descendants, process_table
 from nika_core.toolbox.process.tags import is_of_run, mark_prefix, tag_of, with_mark
 
@@ -19,7 +19,7 @@ __all__ = ["marked", "sweep", "why_unguarded"]
 
 _GUARDIAN_SECONDS: Final = 15.0  # how long the guardian of a killed Nika may take to end what is below it
 
-_elsewhere: set[str] = set()  # runs with processes that no guardian has started
+_unguarded_runs: set[str] = set()  # with processes that no guardian has started
 
 
 def marked(env: Mapping[str, str], run_id: str) -> dict[str, str]:
@@ -28,13 +28,13 @@ def marked(env: Mapping[str, str], run_id: str) -> dict[str, str]:
     At the end of the run it and everything that it started are ended, see `sweep`. With `open_process` or `run`, this
     also holds for processes with another environment, and if Nika is killed.
     """
-    _elsewhere.add(run_id)
+    _unguarded_runs.add(run_id)
     return with_mark(env, run_id)
 
 
 def note_unguarded(run_id: str) -> None:
     """Note that some of a run's processes have to be searched for at its end."""
-    _elsewhere.add(run_id)
+    _unguarded_runs.add(run_id)
 
 
 async def sweep(run_id: str, grace: float = GRACE) -> int:
@@ -50,23 +50,23 @@ async def sweep(run_id: str, grace: float = GRACE) -> int:
         if owner.noticed and not process_table().adopts:
             note_unguarded(run_id)
     guarded = await end_guardians(run_id)
-    if run_id not in _elsewhere and (guarded is not None or owner is not None):
+    if run_id not in _unguarded_runs and (guarded is not None or owner is not None):
         return ended + (guarded or 0)
     helpers = owner.helpers() if owner else set()
-    _elsewhere.discard(run_id)
+    _unguarded_runs.discard(run_id)
     hit: set[tuple[int, int]] = set()
     begun = time.monotonic()
     while True:
         left, guardians = await asyncio.to_thread(_left_of, run_id, process_table(), helpers)
-        late = time.monotonic() - begun
-        if not (left or guardians) or late > (_GUARDIAN_SECONDS if guardians else grace + KILL_SECONDS):
+        elapsed = time.monotonic() - begun
+        if not (left or guardians) or elapsed > (_GUARDIAN_SECONDS if guardians else grace + KILL_SECONDS):
             break
         for seen in left:
-            if late >= grace or (seen.pid, seen.started) not in hit:
+            if elapsed >= grace or (seen.pid, seen.started) not in hit:
                 ended += (seen.pid, seen.started) not in hit
                 hit.add((seen.pid, seen.started))
                 note_session(seen.session)
-                process_table().signal(seen, signal.SIGKILL if late >= grace else signal.SIGTERM)
+                process_table().signal(seen, signal.SIGKILL if elapsed >= grace else signal.SIGTERM)
         await asyncio.sleep(0.02)
     reap_strays()
     return ended + (guarded or 0)

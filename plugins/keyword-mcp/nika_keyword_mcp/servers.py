@@ -60,7 +60,7 @@ class Server:
     headers: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""  # where it is declared, for messages
     type: str = ""  # how it is spoken to, where that is said: other clients' files may have servers that only they use
-    fault: str = ""  # why an entry of the file cannot be read; it matters to those that use this server only
+    fault: str = ""  # why an entry of the file cannot be read: a problem only of tasks that use this server
 
     def as_json(self) -> dict[str, Json]:
         """Return what a client needs; not where the server is declared."""
@@ -87,7 +87,7 @@ class ServersError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The servers by name, and why `.mcp.json` could not be read, which matters to those that are not named."""
+    """The servers by name, and why `.mcp.json` could not be read, which concerns names that stand only there."""
 
     servers: Mapping[str, Server]
     fault: ServersError | None = None
@@ -169,13 +169,13 @@ def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
 
 
 def why_not_usable(server: Server) -> str | None:
-    """Return what a declared server lacks or has too much of."""
+    """Return why a declared server cannot be used: what is missing, or what excludes each other."""
     if server.fault:
         return server.fault
     if bool(server.command) == bool(server.url):
         return NEEDS
     if server.url and server.type and server.type not in _HTTP_TYPES:
-        return f"has the type '{server.type[:80]}': only stdio and http (streamable HTTP) are spoken"
+        return f"has the type '{server.type[:80]}': only stdio and http (streamable HTTP) are supported"
     if server.url and not server.url.startswith(("http://", "https://", "${")):
         return f"has the url '{server.url[:80]}', which is not an http:// or https:// URL"
     if server.origin != FILE:  # in the file of other clients {{ }} is plain text

@@ -24,7 +24,7 @@ _SOME: Final = Range(lowest=1)
 _POSITIVE: Final = Range(above=True)
 _ATTEMPTS: Final = Range(lowest=1, why="It counts all attempts: 1 means that nothing is tried again.")
 _NESTING: Final = Range(lowest=1, highest=500, why="Python's own parsers end soon after it.")
-_CALLS: Final = Range(lowest=1, highest=50, why="Workflows are not nested deeper.")
+_WORKFLOW_DEPTH: Final = Range(lowest=1, highest=50, why="Workflows are not nested deeper.")
 
 
 class Variable(NamedTuple):
@@ -62,7 +62,7 @@ VARIABLES: Final = (
     Variable("NIKA_MAX_ITEMS", LimitKind.ITEMS, Unit.COUNT, 1000),
     Variable("NIKA_MAX_ROUNDS", LimitKind.ROUNDS, Unit.COUNT, 100),
     Variable("NIKA_MAX_NODES", LimitKind.NODES, Unit.COUNT, 100_000),
-    Variable("NIKA_MAX_NESTING", LimitKind.NESTING, Unit.COUNT, 10, _CALLS),
+    Variable("NIKA_MAX_NESTING", LimitKind.NESTING, Unit.COUNT, 10, _WORKFLOW_DEPTH),
     Variable("NIKA_MAX_TOKENS_TASK", LimitKind.TASK_TOKENS, Unit.TOKENS, 10_000, _ANY),
     Variable("NIKA_MAX_TOKENS_TOTAL", LimitKind.RUN_TOKENS, Unit.TOKENS, 100_000, _ANY),
     Variable("NIKA_MAX_COST", LimitKind.RUN_COST, Unit.USD, 10.0, _ANY),

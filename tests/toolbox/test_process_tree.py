@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from nika_core.toolbox.process import ProcessResult, run, sweep
-from nika_core.toolbox.process.family import reap_strays
+from nika_core.toolbox.process.process_tree import reap_strays
 from nika_core.toolbox.process.table import PsTable, descendants, process_table
 
 pytestmark = [
@@ -136,7 +136,7 @@ async def test_orphans_that_end_by_themselves_become_no_zombies(sh: Any, monkeyp
     before = set(process_table().children(os.getpid()))  # what other tests have left in this session
     await sh("for i in 1 2 3; do (true &); (setsid true &); done; sleep 0.1")
     for _ in range(2):  # at the second look, seconds later, nobody else has claimed them
-        monkeypatch.setattr("nika_core.toolbox.process.family._last_look", -10.0)
+        monkeypatch.setattr("nika_core.toolbox.process.process_tree._last_look", -10.0)
         reap_strays()
     seen = [process_table().look(pid) for pid in process_table().children(os.getpid()) if pid not in before]
     assert [one for one in seen if one and one.zombie] == []

@@ -1,4 +1,4 @@
-"""Names that people bring from other workflow systems, and ours for the same."""
+"""Hints for unknown keys: the names that people bring from other workflow systems, and Nika's for the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from nika_core.model.nearest import did_you_mean, nearest
 
-_OURS: Final = {
+_OUR_NAMES: Final = {
     "after": "source",
     "args": "argv",
     "body": "json",
@@ -47,7 +47,7 @@ _OURS: Final = {
     "workflow": "name",
     "working_directory": "workingDir",
 }
-_ALSO: Final = {"values": "items"}  # in another mapping
+_ALSO: Final = {"values": "items"}  # if the mapping does not have the name above
 _WAITS: Final = "a task waits for what its templates name, `{{other}}`; for order alone write a flow"
 _CONDITION: Final = "did you mean `when`? A flow may have a `condition`"
 _LIST: Final = '`forEach: "{{list}}"` on a task does it for each item of a list'
@@ -59,8 +59,8 @@ _CLEANUP: Final = "`always: true` on a task makes it run at the end, however the
 _PROCESSES: Final = "`env` at the top of the file is for the processes of all tasks; a keyword may have an `env`, too"
 _QUESTION: Final = "a question to a person is a task of its own, `ask: ...`; what waits for the answer names that task"
 _STEPS: Final = "write each step as a task under `tasks:`; several that belong together can be a workflow of their own"
-# Words for what with us is said in another place, or otherwise, and how.
-ELSEWHERE: Final = {
+# Words for what Nika says in another place or in another way, and how.
+EXPLANATIONS: Final = {
     **dict.fromkeys(("needs", "depends_on", "dependsOn", "depends", "dependencies", "requires", "wait_for"), _WAITS),
     **dict.fromkeys(("if", "condition", "unless", "only_if"), _CONDITION),
     **dict.fromkeys(("for_each", "foreach", "for-each", "matrix", "strategy", "with_items", "withItems"), _LIST),
@@ -81,17 +81,17 @@ ELSEWHERE: Final = {
 
 
 def explain_key(word: str, known: Collection[str]) -> str | None:
-    """Return a hint: our name for the same, how it is said with us, or the nearest name; None: there is none."""
-    return _same(word, known) or ELSEWHERE.get(word) or did_you_mean(word, _texts(known))
+    """Return a hint: Nika's name for the same, how Nika says it, or the nearest name; None: there is none."""
+    return _same(word, known) or EXPLANATIONS.get(word) or did_you_mean(word, _texts(known))
 
 
 def suggest_key(word: str, known: Collection[str]) -> str | None:
-    """Return a hint: our name for the same, or the nearest one; None if there is neither."""
+    """Return a hint: Nika's name for the same, or the nearest one; None if there is neither."""
     return _same(word, known) or did_you_mean(word, _texts(known))
 
 
 def nearest_key(word: str, known: Collection[str]) -> str | None:
-    """Return our name for the same, or the nearest one; None if there is neither."""
+    """Return Nika's name for the same, or the nearest one; None if there is neither."""
     return _ours(word, known) or nearest(word, _texts(known))
 
 
@@ -101,7 +101,7 @@ def _same(word: str, known: Collection[str]) -> str | None:
 
 
 def _ours(word: str, known: Collection[str]) -> str | None:
-    return next((name for name in (_OURS.get(word), _ALSO.get(word)) if name in known), None)
+    return next((name for name in (_OUR_NAMES.get(word), _ALSO.get(word)) if name in known), None)
 
 
 def _texts(names: Iterable[object]) -> list[str]:
