@@ -204,10 +204,10 @@ def test_a_nika_within_a_nika_keeps_both_marks(tmp_path: Path) -> None:
 
 PORTABLE = """
     import asyncio, os, pathlib, sys
-    from nika_core.toolbox.process import family, table
+    from nika_core.toolbox.process import process_tree, table
     from nika_core.toolbox.process import forker, run, supervised, sweep, sweeping
     forker._unavailable = "there is no guardian elsewhere"
-    for module in (family, supervised, sweeping):
+    for module in (process_tree, supervised, sweeping):
         module.process_table = table.PsTable
 
     async def main():
