@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import nika_core as nika
-from nika_core.cli.console import format_table, masked, plain, print_data, print_json, print_message, style_data
+from nika_core.cli.console import format_table, masked, plain, print_data, print_json, print_message, style, style_data
 from nika_core.cli.options import Format, FormatOption
 from nika_core.plugin import (
     BackendDescription,
@@ -70,15 +70,15 @@ def _unmatched_json() -> list[dict[str, str]]:
     return [asdict(entry) for entry in nika.unmatched_plugins()]
 
 
-def _print_unmatched() -> None:
-    for unmatched in nika.unmatched_plugins():
-        _print_note(
-            f"'{unmatched.entry}' in the {unmatched.list} list of {unmatched.where} matches nothing that is installed"
-        )
+def _unmatched() -> list[str]:
+    return [
+        f"'{each.entry}' in the {each.list} list of {each.where} matches nothing that is installed"
+        for each in nika.unmatched_plugins()
+    ]
 
 
 def _print_note(text: str) -> None:
-    """Print a note between the data that it is about: what is wrong with plugins is what these commands look for."""
+    """Print a note between the plugins that were checked: what is wrong with plugins is what a check looks for."""
     print_data(f"{style_data('note', 'yellow')}: {plain(masked(text))}")
 
 
@@ -100,7 +100,8 @@ def list_(format_: FormatOption = Format.PRETTY) -> None:
     else:
         print_message(f"no plugin is installed; `pip install {nika.DISTRIBUTION}` brings the built-in ones")
     if format_ is not Format.JSON:
-        _print_unmatched()
+        for note in _unmatched():
+            print_message(f"{style('note', 'yellow')}: {plain(note)}")
 
 
 @app.command()
@@ -213,7 +214,8 @@ def check(
             for note in each.notes:
                 _print_note(f"{each.record.id} of {each.record.origin}: {note}")
         if not names:
-            _print_unmatched()
+            for note in _unmatched():
+                _print_note(note)
         print_data(_verdict(listed))
     if bad:
         raise typer.Exit(1)
