@@ -52,18 +52,22 @@ class _Told:
     Attributes:
         begun: the data of its last start, or of the result that was taken instead; None: it has not begun.
         end: the last event that says how it stands.
+        identity: of an item what it is given, which another place or run may have, too; else the node itself.
         inside: how the items, rounds or tasks stand that are directly inside it.
     """
 
     def __init__(self, recorded: Recorded, task: str) -> None:
         self.begun: Mapping[str, Any] | None = None
         self.end: Event | None = None
+        self.identity = task
         self.inside: dict[str, str] = {}
         for event, identity in with_identity(recorded.events):
             if event.task is not None and event.kind in _STATES and parent_id(event.task) == task:
                 self.inside[event.task] = _STATES[event.kind]
             if event.task != task and identity != task:
                 continue
+            if identity != self.identity:  # in a resumed run, another item may have this place
+                self.identity, self.begun, self.end = identity, None, None
             if event.kind in _STATES:
                 self.end = event
             started = event.kind is EventKind.TASK_STARTED and event.data.get("attempt", 1) == 1
@@ -110,7 +114,7 @@ def _reason(journal: Journal, recorded: Recorded, node: NodeId, told: _Told, end
         return TaskReason(run_id, node, state, "it never began: what it is given could not be made")
     if recorded.info.options.get("mock"):
         return TaskReason(run_id, node, state, "it ran: in a mocked run every task plays its part")
-    earlier = _earlier(journal, recorded, node)
+    earlier = _earlier(journal, recorded, node, told.identity)
     if earlier is None:
         return TaskReason(run_id, node, state, "it ran: no earlier run of this workflow has begun it")
     before, then = earlier
@@ -125,8 +129,11 @@ def _group_reason(run_id: str, inside: Mapping[str, str]) -> str:
     return f"it ran: {counts} in it, each for a reason of its own: nika why {run_id} '{next(iter(inside))}'"
 
 
-def _earlier(journal: Journal, recorded: Recorded, node: NodeId) -> tuple[Recorded, _Told] | None:
-    """Return the last run of the same workflow before this one that has begun the task."""
+def _earlier(journal: Journal, recorded: Recorded, node: NodeId, identity: str) -> tuple[Recorded, _Told] | None:
+    """Return the last run of the same workflow before this one that has begun the task.
+
+    An item is looked for wherever it stood in the list, and what stood in its place only if it was not there.
+    """
     same = (
         each
         for each in journal.runs()
@@ -136,7 +143,9 @@ def _earlier(journal: Journal, recorded: Recorded, node: NodeId) -> tuple[Record
         try:
             before = journal.load(summary.id, large=False)
             with journal.damage_told(summary.id):
-                told = _Told(before, node)
+                told = _Told(before, identity)
+                if told.begun is None and identity != node:
+                    told = _Told(before, node)
         except JournalError:  # damaged, or removed meanwhile
             continue
         if told.begun is not None and told.begun.get("definition") and not before.info.options.get("mock"):

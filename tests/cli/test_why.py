@@ -94,6 +94,15 @@ def test_an_item_is_compared_with_what_it_was_in_the_earlier_run(project: Projec
     assert parts(project.why("each.1")) == {"the input `other`": (None, "b")}
 
 
+def test_an_item_is_the_same_wherever_it_stands_in_the_list(project: Project) -> None:
+    file = project.folder / "w.nika.yaml"
+    for items in ("[1, 2, 3]", "[3, 1, 2]"):
+        file.write_text(f"tasks:\n  - {{id: each, forEach: {{items: {items}}}, shell: 'echo ${{each.item}}'}}\n")
+        nika.run(file)
+    for place in range(3):
+        assert project.why(f"each[{place}]").message.startswith("it ran: nothing that counts differs from run")
+
+
 def test_a_list_says_how_its_items_stand_and_how_to_ask_for_one(project: Project) -> None:
     run = project.run()
     assert "2 success in it" in project.why("each").message
