@@ -41,9 +41,13 @@ def _signature(key: bytes, info: RunInfo, journal: Journal, run_id: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), key=key, digest_size=_BYTES).hexdigest()
 
 
-def sealed(text: str) -> str | None:
-    """Return this user's signature of a text; None: the user's key cannot be used."""
-    key = _key(os.environ)
+def sealed(text: str, *, make_key: bool = False) -> str | None:
+    """Return this user's signature of a text; None: the user's key cannot be used.
+
+    Args:
+        make_key: make the key if there is none yet.
+    """
+    key = _key(os.environ) or (_made_key(os.environ) if make_key else None)
     if key is None:
         return None
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_BYTES).hexdigest()

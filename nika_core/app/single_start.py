@@ -227,9 +227,20 @@ def _different(prepared: PreparedRun, recorded: Recorded) -> str:
     for name in dict.fromkeys([*now_read, *then_read]):
         if name not in now_read or name not in then_read or now_read[name] != then_read[name]:
             return f"the input '{name}'"
+    for name in _resealed(info, then, "inputs"):
+        return f"the input '{name}', a secret,"
     if _only(info) != _only(then):
         return "the option only"
-    return next((f"the option {name}" for name in _SAME if info.options.get(name) != then.options.get(name)), "")
+    different = {name for name in _SAME if info.options.get(name) != then.options.get(name)}
+    different.update(_resealed(info, then, "options"))
+    return next((f"the option {name}" for name in _SAME if name in different), "")
+
+
+def _resealed(info: RunInfo, then: RunInfo, what: str) -> list[str]:
+    """Return the names of secrets that are not known to be the same in both."""
+    now_sealed, then_sealed = (each.options.get("sealed", {}).get(what, {}) for each in (info, then))
+    names = dict.fromkeys([*now_sealed, *then_sealed])
+    return [name for name in names if now_sealed.get(name) is None or now_sealed[name] != then_sealed.get(name)]
 
 
 def _inputs_read(prepared: PreparedRun, info: RunInfo) -> Mapping[str, Json]:

@@ -161,6 +161,30 @@ def test_a_key_that_is_used_for_another_run_is_an_error_that_says_what_differs(
         project.run(key="k", **change)
 
 
+@pytest.mark.parametrize(
+    ("task", "option", "more", "what"),
+    [
+        ("shell: 'test -n ${input.word}'", "inputs", {}, "the input 'word', a secret,"),
+        ("ask: Which word?", "answers", {"mock": True}, "the option answers"),
+    ],
+)
+def test_another_secret_is_another_run_although_history_has_neither(
+    task: str, option: str, more: dict[str, Any], what: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.folder / "nika.yaml").write_text("secrets: [ONE, OTHER]\n")
+    monkeypatch.setenv("ONE", "first-secret-9731")
+    monkeypatch.setenv("OTHER", "other-secret-1379")
+    project.path.write_text(
+        f"inputs: {{word: {{default: a}}}}\ntasks:\n  - {{id: word, {task}}}\n  - {{id: end, set: '1'}}\n"
+    )
+    first, again = (project.run(key="k", **{option: {"word": "first-secret-9731"}}, **more) for _ in range(2))
+    assert again.run_id == first.run_id
+    with pytest.raises(UsageError, match=f"{what} differs"):
+        project.run(key="k", **{option: {"word": "other-secret-1379"}}, **more)
+    for secret in (b"first-secret", b"other-secret"):
+        assert not any(secret in file.read_bytes() for file in (project.folder / ".nika").rglob("*") if file.is_file())
+
+
 def test_a_key_of_another_workflow_is_an_error(project: Project) -> None:
     project.run(key="k")
     other = project.folder / "other.nika.yaml"
