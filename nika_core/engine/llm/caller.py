@@ -260,6 +260,7 @@ class ResilientCaller:
                 note_call(call, in_flight, NOTHING)
                 await call.barrier()
                 await self._admitted.sending(in_flight)
+                await self._turns.acquire()  # whatever waited for the same commit goes on at once
                 in_flight.unknown = NOTHING
         except BaseException:
             permit.abandoned()
