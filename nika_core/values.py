@@ -74,7 +74,7 @@ def _slotted(cls: Any, frozen: bool, kw_only: bool) -> Any:
 
 
 def _has_place(default: Any, kw_only: bool) -> bool:
-    """Whether a field is a parameter of `__init__` that may be given by position."""
+    """Return whether a field is a parameter of `__init__` that may be given by position."""
     if not isinstance(default, dataclasses.Field):
         return not kw_only
     return default.init and not (kw_only if default.kw_only is MISSING else default.kw_only)

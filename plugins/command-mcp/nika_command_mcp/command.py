@@ -86,7 +86,7 @@ class _Lines:
         await asyncio.to_thread(self._terminal.print_data, line.removesuffix("\n"), verbatim=True)
 
     async def flush(self) -> None:
-        """Each line is flushed as it is written."""
+        """Flush nothing: each line is flushed as it is written."""
 
 
 async def _serve_stdio(server: WorkflowServer, runs: ServedRuns, terminal: Terminal) -> None:
