@@ -223,7 +223,7 @@ class EventStream:
 async def _events(
     begin: Callable[[Callable[[Event], object]], Execution], results: list[RunResult]
 ) -> AsyncGenerator[Event, None]:
-    """A generator of its own: when its stream is dropped, the event loop closes it, which cancels the run."""
+    """Yield events; if the stream is dropped, the event loop closes this generator, which cancels the run."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
@@ -245,7 +245,7 @@ async def _events(
 def _prepared(
     workflow: str | Path, options: StartOptions
 ) -> tuple[PreparedRun, bool | str | Path, tuple[Callable[[Event], object], ...]]:
-    """The run, where its history is kept, and who is shown its events."""
+    """Return the run, where its history is kept, and who is shown its events."""
     plan_options: Any = {key: value for key, value in options.items() if key not in {"journal", "on_event"}}
     prepared = prepare(workflow, **plan_options)
     journal = options.get("journal", not (is_text(workflow) or prepared.options.replays))

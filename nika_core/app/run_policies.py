@@ -184,7 +184,7 @@ class RunPolicies:
         return await asyncio.wait_for(asyncio.shield(answer), ANSWER_SECONDS)
 
     def _give_back(self, request: Admission) -> None:
-        """Nobody has waited for the answer: if it was admitted, it is not made."""
+        """Give back what was admitted for an answer that is no longer wanted, and is not sent."""
         if request.stage in _SETTLED:
             self.settle(_nothing(request))
 

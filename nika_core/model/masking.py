@@ -15,7 +15,7 @@ _SECRET_NAME: Final = re.compile(r"(?:_KEY|_TOKEN|_SECRET|_PASSWORD)\Z")
 
 
 def secret_values(environ: Mapping[str, str], declared: Iterable[str] = ()) -> frozenset[str]:
-    """Values to mask: of variables named like secrets, and of the declared ones, from 6 characters on."""
+    """Return values to mask: of variables named like secrets, and of the declared ones, from 6 characters on."""
     names = {name for name in environ if _SECRET_NAME.search(name)} | set(declared)
     return frozenset(environ[name] for name in names if len(environ.get(name, "")) >= MIN_LENGTH)
 
@@ -96,11 +96,11 @@ class Masker:
         return masked_number(value, self.text)
 
     def stream(self) -> StreamMasker:
-        """For text that comes in pieces: a secret may be cut in two."""
+        """Return a masker for text that comes in pieces: a secret may be cut in two."""
         return StreamMasker(self)
 
     def certain(self, text: str) -> int:
-        """How much of `text` is masked in the same way whatever follows it."""
+        """Return how much of `text` is masked in the same way whatever follows it."""
         if self._pattern is None:
             return len(text)
         cut = self._maybe_begins(text, 0)

@@ -236,7 +236,7 @@ class RunRunner:
         self._context.emitter.notice(message, node)
 
     def _reported(self, event: CoreEvent) -> None:
-        """What happens between an attempt's start and its end: retries, which the backend makes."""
+        """Report what happens between an attempt's start and its end: retries, which the backend makes."""
 
 
 def _too_large(report: JsonObject, size: int, most: int) -> TaskEnded:

@@ -37,7 +37,7 @@ class Loops(GroupKind):
         self._next_round(expansion)
 
     def round_ended(self, expansion: LoopExpansion, node: Node, result: TaskResult) -> None:
-        """A round has ended for good."""
+        """Go on after a round has ended for good."""
         expansion.record(node, result)
         spec, group = expansion.spec, expansion.node
         failure = node.outcome.failure
@@ -70,7 +70,7 @@ class Loops(GroupKind):
             self._next_round(expansion)
 
     def timer_fired(self, timer: str) -> bool:
-        """Whether the timer was that of a loop, whose next round then begins."""
+        """Return whether the timer was that of a loop, whose next round then begins."""
         if not timer.startswith(ROUND_TIMER):
             return False
         if timer in self._state.timers:

@@ -107,7 +107,7 @@ def previous_tasks(events: Iterable[Event], spent: Mapping[str, Usage] | None = 
 
 
 def _succeeded(events: Sequence[Event]) -> bool:
-    """Whether the run has ended, and succeeded, in its last life."""
+    """Return whether the run has ended, and succeeded, in its last life."""
     for event in reversed(events):
         if event.kind is EventKind.RUN_STARTED:
             return False

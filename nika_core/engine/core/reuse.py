@@ -94,7 +94,7 @@ class Reuse:
 
 
 def _is_needed(node: Node) -> bool:
-    """Whether anything reads the node's output: of an item or a round its list or its loop does."""
+    """Return whether anything reads the node's output: of an item or a round its list or its loop does."""
     plan = node.scope.plan
     return node.parent is not None or node.task.id in plan.graph.read or node.task.id in plan.context
 
@@ -105,7 +105,7 @@ def _awaited(node: Node) -> Iterable[Node]:
 
 
 def _is_taken_over(node: Node) -> bool:
-    """Whether nothing of a node was done in this life of the run."""
+    """Return whether nothing of a node was done in this life of the run."""
     expansion = node.expansion
     if expansion is None or isinstance(node.state, Skipped):
         return node.reused or isinstance(node.state, Skipped)
@@ -115,7 +115,7 @@ def _is_taken_over(node: Node) -> bool:
 
 
 def _depends_on_a_change(node: Node) -> bool:
-    """Whether a task that it waits for has changed. What an item or a round depends on is in what it is given."""
+    """Return whether a task that it waits for has changed. An item or a round is given all that it depends on."""
     return node.parent is None and any(source.changed for source in _awaited(node))
 
 

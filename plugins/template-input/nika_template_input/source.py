@@ -41,7 +41,7 @@ class InputSource:
             )
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """No task."""
+        """Depend on no task."""
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
