@@ -61,7 +61,13 @@ class _Told:
         self.end: Event | None = None
         self.identity = task
         self.inside: dict[str, str] = {}
+        begun_anew: set[str] = set()  # groups, in this life of the run
         for event, identity in with_identity(recorded.events):
+            if event.kind is EventKind.RUN_STARTED:
+                begun_anew.clear()
+            elif _begins_group(event) and event.task not in begun_anew:  # what it had inside may not come again
+                begun_anew.add(event.task or "")
+                self._forget_inside(event.task or "", task)
             if event.task is not None and event.kind in _STATES and parent_id(event.task) == task:
                 self.inside[event.task] = _STATES[event.kind]
             if event.task != task and identity != task:
@@ -73,6 +79,24 @@ class _Told:
             started = event.kind is EventKind.TASK_STARTED and event.data.get("attempt", 1) == 1
             if started or "cachedFrom" in event.data:
                 self.begun = event.data
+
+    def _forget_inside(self, group: str, task: str) -> None:
+        """Forget how nodes inside a group ended that an earlier life of the run had: a list may be shorter now."""
+        if group == task:
+            self.inside.clear()
+        elif group in _around(task):
+            self.end = None
+
+
+def _begins_group(event: Event) -> bool:
+    return event.kind is EventKind.TASK_STARTED and "group" in event.data
+
+
+def _around(task: str) -> Iterator[str]:
+    """Yield the nodes that a node is inside of."""
+    while (parent := parent_id(task)) is not None:
+        yield parent
+        task = parent
 
 
 def task_reason(journal: Journal, run: str, task: str) -> TaskReason:
