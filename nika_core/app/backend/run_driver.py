@@ -43,15 +43,17 @@ from nika_core.engine.core.values_json import core_event_of, wait_json
 from nika_core.engine.llm.batching import AGAIN
 from nika_core.engine.local.group_durations import GroupDurations
 from nika_core.errors import Category
-from nika_core.model.codec import usage_json
+from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.question import is_question
 from nika_core.model.state import Failure
-from nika_core.plugin import backend
+from nika_core.model.usage import NOTHING
+from nika_core.plugin import Stage, backend
 
 _NOTICE: Final = "/notice/"  # ends, with the beginning of a key, the id of work that tells of a question
 _KEY: Final = 16
+_END: Final = "/ended"  # the id of work that tells the limit policies of the run's end
 _DECISION: Final = "/decision"  # ends the id of work that is a question to the main agent
 
 
@@ -80,10 +82,15 @@ class CoreDriver:
         self._inbox: list[CoreEvent] = []
         self._actions: list[backend.DriverAction] = []
         self._finished = False
+        policies = (definition.get("policies") or {}).get("stages", ())
+        self._asks_policies = bool(policies)
+        self._tells_end = Stage.ENDED in policies
+        self._spent = self._before = sum((each.outcome.usage for each in context.plan.previous.values()), NOTHING)
+        self._end: JsonObject | None = None  # it has ended, and the limit policies are told
         self._started = now()
         if snapshot is None:
             self._core = Core(context.plan)
-            self._allowances.charge(earlier.outcome.usage for earlier in context.plan.previous.values())
+            self._allowances.charge([self._before])
             return
         self._core = Core.restore(context.plan, snapshot["core"])
         self._started, self._timers, self._memo = snapshot["started"], snapshot["timers"], snapshot["memo"]
@@ -91,6 +98,7 @@ class CoreDriver:
         self._allowances.restore(snapshot["allowances"])
         self._postponed.restore(snapshot["postponed"])
         self._told = list(snapshot["told"])
+        self._spent, self._end = usage_of(snapshot.get("spent")), snapshot.get("end")
         context.restore_events(snapshot)
 
     # ---- what a backend calls
@@ -103,6 +111,8 @@ class CoreDriver:
         """Go on from a snapshot."""
         for name, due in list(self._timers.items()):
             self._actions.append(backend.SetTimer(name, max(0.0, due - self._now())))
+        if self._end is not None:
+            self._tell_end(self._end)
         for key in self._postponed.keys:
             if TIMER + key not in self._timers:
                 self._start_timer(TIMER + key, 0.0)
@@ -110,6 +120,8 @@ class CoreDriver:
 
     def ended(self, id: str, report: JsonObject) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take a report."""
+        if id == _END:
+            return self._ended()
         if id in self._telling:
             self._telling.remove(id)
             self._told.append(id)
@@ -138,6 +150,10 @@ class CoreDriver:
         elif isinstance(asked, TaskCall):
             self._memo.pop(asked.key, None)
         del self._running[id]
+        if isinstance(event, TaskEnded):
+            self._spent += event.outcome.usage
+        elif isinstance(event, TaskWaits | AgentDecision):
+            self._spent += event.usage
         self._allowances.settle(id, NO_SPENDING)
         self._go_on(self._postponed.ended(id))
         if (reason := self._stopped.pop(id, None)) is not None and isinstance(event, TaskEnded):
@@ -149,6 +165,9 @@ class CoreDriver:
 
     def lost(self, id: str, message: str) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take note that there will be no report."""
+        if id == _END:
+            self._context.notice(f"the limit policies were not told of the run's end: {message}")
+            return self._ended()
         if id in self._telling:
             self._telling.remove(id)
             self._context.notice(f"nobody was told of a question: {message}", NodeId(id.partition("#")[0]))
@@ -210,6 +229,8 @@ class CoreDriver:
             "allowances": self._allowances.snapshot(),
             "postponed": self._postponed.snapshot(),
             "told": list(self._told),
+            "spent": usage_json(self._spent),
+            "end": self._end,
             **self._context.events_snapshot(),
         }
 
@@ -258,7 +279,20 @@ class CoreDriver:
             case Finish(result):
                 duration = self._now() - self._started
                 result = self._group_durations.in_result(replaced(result, duration=duration))
-                self._actions.append(backend.EndRun(run_result_json(result)))
+                self._tell_end(run_result_json(result))
+
+    def _tell_end(self, result: JsonObject) -> None:
+        """End the run, after the limit policies were told of it if any wants to know."""
+        if not self._tells_end:
+            self._actions.append(backend.EndRun(result))
+            return
+        self._end = result
+        told = {"status": result["status"], "usage": usage_json(self._spent), "earlier": usage_json(self._before)}
+        self._actions.append(backend.StartWork(_END, "", {"ended": told}))
+
+    def _ended(self) -> Sequence[backend.DriverAction]:
+        result, self._end = self._end, None
+        return [] if result is None else [backend.EndRun(result)]
 
     def _start(self, call: TaskCall) -> None:
         event = self._context.in_place(call)
@@ -293,6 +327,8 @@ class CoreDriver:
             work["memo"] = memo
         if (used := self._used.get(call.key)) is not None:
             work["used"] = used
+        if self._asks_policies:
+            work["spent"] = usage_json(self._spent)
         start = backend.StartWork(id_, call.keyword, work, self._context.stays_with(call.keyword))
         self._begin(start, call.budgets, needs, spends=self._context.calls_models(call.keyword))
 
@@ -310,7 +346,9 @@ class CoreDriver:
     def _decide(self, command: AskDecision) -> None:
         id_ = f"{command.node}#{command.epoch}{_DECISION}"
         self._running[id_] = command
-        work: JsonObject = {"decision": self._context.decision_json(command), "memo": None}
+        work: dict[str, Any] = {"decision": self._context.decision_json(command), "memo": None}
+        if self._asks_policies:
+            work["spent"] = usage_json(self._spent)
         self._begin(backend.StartWork(id_, "", work), command.budgets, None, spends=True)
 
     def _cancel(self, command: CancelTask) -> None:
