@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from nika_core.api.checking import prepare, refuse_running_loop
-from nika_core.api.options import ResumeOptions, StartOptions, is_text, timeout_seconds
+from nika_core.api.options import ResumeOptions, StartOptions, check_names, is_text, timeout_seconds
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.prepared_run import PreparedRun
@@ -86,6 +86,7 @@ async def aresume(run: str, *, rerun_from: str | None = None, **options: Unpack[
     Args:
         run, rerun_from, options: as for `resume`.
     """
+    check_names(options, ResumeOptions)
     resumed = open_resumed(
         run,
         folder=options.get("folder"),

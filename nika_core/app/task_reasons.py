@@ -199,14 +199,17 @@ def _compared(
         return TaskReason(
             run_id, node, state, f"it ran: {' and '.join(parts)} {differ} from run {other}", other, tuple(found)
         )
-    return TaskReason(run_id, node, state, f"it ran: {_why_not_cached(began, then, other)}", other)
+    why = _why_not_cached(recorded.info.options, began, then, other)
+    return TaskReason(run_id, node, state, f"it ran: {why}", other)
 
 
-def _why_not_cached(began: Mapping[str, Any], then: _Told, other: str) -> str:
+def _why_not_cached(options: Mapping[str, Any], began: Mapping[str, Any], then: _Told, other: str) -> str:
     same = f"nothing that counts differs from run {other}"
     name, end = began.get("cache"), then.end
-    if not name:
+    if not name and not options.get("noCache"):
         return f"{same}, but results of earlier runs are only taken with `cache` on the task"
+    if not name or options.get("refresh"):
+        return f"{same}, but this run took no results of earlier runs ({'--refresh' if name else '--no-cache'})"
     data: Mapping[str, Any] = {} if end is None else end.data
     if end is None or end.kind not in (EventKind.TASK_SUCCEEDED, EventKind.TASK_REUSED) or "error" in data:
         return f"{same}, but the task did not succeed there"
@@ -218,7 +221,7 @@ def _why_not_cached(began: Mapping[str, Any], then: _Told, other: str) -> str:
         return f"{same}, but that run kept no results"
     if kept != name:
         return f"{same} but the version of a plugin (the keyword's, or a provider's), or the workflow's folder"
-    return f"{same}, but the result is too old, was passed by (--refresh), or is no longer in .nika/cache.db"
+    return f"{same}, but the result is too old, or cannot be read in .nika/cache.db any longer"
 
 
 # ---- what differs

@@ -6,12 +6,28 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from nika_core.errors import Category
 from nika_core.model.json import Json
+from nika_core.model.message import Role
 from nika_core.model.secret_forms import MIN_LENGTH, forms_of, pattern_of
 from nika_core.model.secret_pieces import SecretPieces
 
 MASK: Final = "***"
 _SECRET_NAME: Final = re.compile(r"(?:_KEY|_TOKEN|_SECRET|_PASSWORD)\Z")
+
+# Names and words of Nika's own formats: a secret may be one of them, and history could not be read without it. That it
+# stands there tells nothing, since it always does.
+_NAMES: Final = frozenset((
+    "arguments", "cacheWriteTokens", "cachedTokens", "callId", "category", "content", "costUsd", "declined",
+    "digest", "estimated", "inputTokens", "isError", "keyword", "mediaType", "message", "messages", "models",
+    "originalBytes", "output", "outputTokens", "provider", "retriable", "savedUsd", "stopReason",
+    "toolCallId", "toolCalls", "unpriced",
+))  # fmt: skip
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "category": frozenset(Category),
+    "role": frozenset(Role),
+    "type": frozenset({"document", "reasoning", "toolCall", "toolResult"}),
+}
 
 
 def secret_values(environ: Mapping[str, str], declared: Iterable[str] = ()) -> frozenset[str]:
@@ -27,6 +43,18 @@ def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
         if len(text) >= MIN_LENGTH and (left := mask(text)) != text:
             return left
     return value
+
+
+def masked_fields(found: Mapping[str, Any], mask: Callable[[str], str], masked: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a mapping with its keys masked by `mask` and its values by `masked`, but for what is of Nika's formats."""
+    return {
+        key if key in _NAMES else mask(str(key)): item if _is_word(key, item) else masked(item)
+        for key, item in found.items()
+    }
+
+
+def _is_word(key: str, item: Any) -> bool:
+    return key in _WORDS and isinstance(item, str) and item in _WORDS[key]
 
 
 def texts_in(value: Json) -> Iterator[str]:
@@ -90,7 +118,7 @@ class Masker:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.text(str(key)): self._walk(item) for key, item in value.items()}
+            return masked_fields(value, self.text, self._walk)
         if isinstance(value, list | tuple):
             return [self._walk(item) for item in value]
         return masked_number(value, self.text)

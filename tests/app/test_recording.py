@@ -108,6 +108,32 @@ def test_no_secret_is_in_a_recording_not_even_one_that_is_learned_later(tmp_path
     assert len(stamps) == 2
 
 
+def test_a_secret_that_is_a_word_of_nika_s_formats_damages_neither_the_history_nor_the_recording(tmp_path: Path):
+    words = ["arguments", "assistant", "category", "content", "definition", "execution", "inputTokens", "keyword"]
+    words += ["message", "messages", "models", "output", "payload", "provider", "stopReason"]
+    secrets = {f"SERVICE_{number}_PASSWORD": word for number, word in enumerate(words)}
+    path = write(
+        tmp_path,
+        """
+        agent: {provider: mock, model: mock}
+        tasks:
+          - {id: bad, shell: exit 3, onError: {value: gone}}
+          - {id: talk, agent: "{{bad}}"}
+          - {id: hide, set: {key: "output, message"}}
+        """,
+    )
+    result = run(path, secrets, record=tmp_path / "rec", journal=tmp_path / "history")
+    assert result.succeeded
+    assert [task.id for task in nika.runs.get(result.run_id, folder=tmp_path / "history").tasks] == [
+        "bad",
+        "talk",
+        "hide",
+    ]
+    replayed = run(path, secrets, recording=tmp_path / "rec")
+    assert task(replayed, "talk").output == "mock: gone"
+    assert all("output, message" not in text for text in contents(tmp_path / "rec").values())
+
+
 def test_a_recording_is_the_same_whenever_and_wherever_it_is_made(tmp_path: Path, stamps: list[Any]):
     text = 'tasks:\n  - {id: it, shell: "echo $PWD ${run.id} ${run.folder}"}\n  - {id: on, stamp: "{{it}}"}\n'
     found = []

@@ -130,11 +130,17 @@ def test_a_skipped_task_says_why(project: Project) -> None:
 
 
 def test_a_result_that_was_not_kept_is_told_from_one_that_is_too_old(project: Project) -> None:
+    project.run()
     nika.run(project.folder / "w.nika.yaml", no_cache=True)
+    assert "(--no-cache)" in project.why("work").message
+    (project.folder / ".nika" / "cache.db").unlink()
     project.run()
     assert "kept no results" in project.why("work").message
     nika.run(project.folder / "w.nika.yaml", refresh=True)
-    assert "--refresh" in project.why("work").message
+    assert "(--refresh)" in project.why("work").message
+    (project.folder / ".nika" / "cache.db").unlink()
+    project.run()
+    assert "cannot be read in .nika/cache.db" in project.why("work").message
 
 
 def test_a_resumed_run_says_what_resuming_decided(project: Project) -> None:

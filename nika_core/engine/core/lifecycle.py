@@ -172,12 +172,15 @@ class Lifecycle:
     def _take_over(self, node: Node) -> None:
         """Take how a task ended in an earlier run, since the run is of another task alone."""
         earlier = self._plan.taken.get(node.id)
-        if earlier is None or earlier.state != "success" or earlier.lost:
+        if earlier is None or not earlier.has_yielded or earlier.lost:
             self.skip(node, SkipReason.NOT_SELECTED)
             return
         node.reused = True
         outcome = earlier.outcome._replace(usage=NOTHING)
         data = {**task_data(outcome), "keyword": node.task.keyword, "reason": "taken from the last run (--only)"}
+        if earlier.stood_in:
+            node.outcome = outcome
+            node.scope.errors[node.task.id] = error_of(node)
         self._state.transition(node, Ready(), EventKind.TASK_READY)
         self.succeed(node, outcome, EventKind.TASK_REUSED, data)
 
