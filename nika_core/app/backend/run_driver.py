@@ -36,6 +36,7 @@ from nika_core.engine.core.messages import (
     TaskEnded,
     TaskWaits,
     TimerFired,
+    Wait,
     wait_timer,
 )
 from nika_core.engine.core.results_json import run_result_json
@@ -46,6 +47,7 @@ from nika_core.errors import Category
 from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import LimitKind
 from nika_core.model.question import is_question
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING
@@ -78,6 +80,8 @@ class CoreDriver:
         self._waiting: dict[str, JsonObject] = {}  # by node, as people are shown it
         self._used: dict[str, Json] = {}  # by works that are done again for a larger allowance, by key
         self._memo: dict[str, Json] = {}  # what works had paid for that are done again, by key
+        self._batched: dict[str, JsonObject] = {}  # by the id of work, since when it waits for which batch
+        self._patience = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
         self._timers: dict[str, float] = {}
         self._inbox: list[CoreEvent] = []
         self._actions: list[backend.DriverAction] = []
@@ -99,6 +103,7 @@ class CoreDriver:
         self._postponed.restore(snapshot["postponed"])
         self._told = list(snapshot["told"])
         self._spent, self._end = usage_of(snapshot.get("spent")), snapshot.get("end")
+        self._batched = dict(snapshot.get("batched") or {})
         context.restore_events(snapshot)
 
     # ---- what a backend calls
@@ -141,6 +146,7 @@ class CoreDriver:
             if later or event.wait.key == NEEDS:  # no news for the core: the same work again
                 self._used[asked.key] = usage_json(event.usage)
                 if later:
+                    self._batched.setdefault(id, self._batch_wait(asked, event.wait))
                     self._postpone(event.wait.key, id)
                 else:
                     self._allowances.settle(id, NO_SPENDING)
@@ -150,6 +156,7 @@ class CoreDriver:
         elif isinstance(asked, TaskCall):
             self._memo.pop(asked.key, None)
         del self._running[id]
+        self._batched.pop(id, None)
         if isinstance(event, TaskEnded):
             self._spent += event.outcome.usage
         elif isinstance(event, TaskWaits | AgentDecision):
@@ -173,6 +180,7 @@ class CoreDriver:
             self._context.notice(f"nobody was told of a question: {message}", NodeId(id.partition("#")[0]))
             return []
         asked = self._running.pop(id, None)
+        self._batched.pop(id, None)
         if asked is None:
             return []
         self._allowances.settle(id, None)
@@ -208,15 +216,25 @@ class CoreDriver:
 
     def view(self, since: int) -> JsonObject:
         """Return what people are shown."""
+        waiting = [*self._waiting.values(), *({"key": "", **batched} for batched in self._batched.values())]
         return {
             "events": self._context.events_after(since),
-            "waiting": list(self._waiting.values()),
-            "idle": bool(self._waiting) and not self._running and not self._timers_run,
+            "waiting": waiting,
+            "idle": bool(waiting) and not self._timers_run and all(map(self._has_waited_long, self._running)),
         }
+
+    def _batch_wait(self, call: TaskCall, wait: Wait) -> JsonObject:
+        """Return what people are shown of work that waits for a batch."""
+        return {"task": call.node, "keyword": call.keyword, "since": self._now(), "about": wait.about}
+
+    def _has_waited_long(self, id_: str) -> bool:
+        """Return whether work has waited for its batch for as long as a run on one machine stays for one."""
+        batched = self._batched.get(id_)
+        return batched is not None and self._patience is not None and self._now() - batched["since"] >= self._patience
 
     @property
     def _timers_run(self) -> bool:
-        return any(not name.startswith("wait:") and name != "run" for name in self._timers)
+        return any(not name.startswith(("wait:", TIMER)) and name != "run" for name in self._timers)
 
     def snapshot(self) -> JsonObject:
         """Return its state."""
@@ -231,6 +249,7 @@ class CoreDriver:
             "told": list(self._told),
             "spent": usage_json(self._spent),
             "end": self._end,
+            "batched": dict(self._batched),
             **self._context.events_snapshot(),
         }
 
@@ -358,6 +377,7 @@ class CoreDriver:
             self._allowances.withdraw(id_)
             self._allowances.settle(id_, None)
             del self._running[id_]
+            self._batched.pop(id_, None)
             failure = Failure(codes.CANCELLED, Category.CANCELLED, command.reason)
             self._inbox.append(TaskEnded(command.node, command.epoch, Outcome(has_output=False, failure=failure)))
         elif id_ in self._running:
