@@ -24,7 +24,7 @@ _AS_IS: Final = (0, 0)
 
 
 def is_in(pattern: str, text: str) -> bool:
-    """Return whether a pattern is found in a text. Raise re.error for one that is none."""
+    """Return whether a pattern is found in a text. Raise re.error for what is not a pattern."""
     compiled, repetitions, follow = _known(pattern)
     if follow is None or log10(len(text) + 1) * (repetitions + 1) <= _DIGITS:
         return compiled.search(text) is not None

@@ -117,6 +117,10 @@ class KeptCalls:
             self._unsettled = False
             await self._settle()
 
+    def end(self) -> None:
+        """Hand on nothing any more: the work has ended."""
+        self._keep = None
+
     def keep(self) -> None:
         """Hand the state on."""
         if self._keep is not None:

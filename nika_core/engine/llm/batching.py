@@ -145,16 +145,16 @@ class Batches:
     async def _result_of(self, key: str, ask: Callable[[], _Question[T]], connection: Connection, call: CallScope) -> T:
         """Return what the provider says now, or have the task wait for it."""
         question = self._suspended.pop((call.key, key), None) or ask()
+        about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
         await question.asked.wait()
         if not question.answer.done() and key not in call.signals:
             self._suspended[call.key, key] = question
             self._awaited[key] = question.answer
-            about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
             raise Suspended(Wait(key, about, patience=self.batch_policy.patience))
         try:
             return await asyncio.shield(question.answer)
         except _NotYetError:
-            raise Suspended(Wait(f"{AGAIN}{connection.provider.name}/{key}")) from None
+            raise Suspended(Wait(f"{AGAIN}{connection.provider.name}/{key}", about)) from None
 
     def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
         """Post a signal as soon as what a node waits for is known, if it is a batch."""
