@@ -16,7 +16,7 @@ _ENTRY = re.compile(r"([\w, ]+?): (.*)", re.DOTALL)
 
 
 def parts(doc: str) -> tuple[str, dict[str, list[tuple[str, str]]]]:
-    """A docstring's text, and the entries of its sections."""
+    """Return a docstring's text, and the entries of its sections."""
     text = inspect.cleandoc(doc) + "\n"
     sections: dict[str, list[tuple[str, str]]] = {}
     for found in _SECTION.finditer(text):
@@ -32,7 +32,7 @@ def parts(doc: str) -> tuple[str, dict[str, list[tuple[str, str]]]]:
 
 
 def cell(text: str) -> str:
-    """A text for a table."""
+    """Return a text for a table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 
@@ -52,7 +52,7 @@ def signature(function: Any, name: str) -> str:
 
 
 def described_function(function: Any, name: str, level: str) -> Iterator[str]:
-    """A heading, the signature, the docstring."""
+    """Yield a heading, the signature, the docstring."""
     yield f"{level} {name}\n"
     yield f"```python\n{signature(function, name)}\n```\n"
     text, sections = parts(inspect.getdoc(function) or "")
@@ -86,7 +86,7 @@ def defaults(cls: type) -> dict[str, str]:
 
 
 def annotations(cls: type) -> dict[str, str]:
-    """The types of fields and properties."""
+    """Return the types of fields and properties."""
     found: dict[str, str] = {}
     for each in reversed(cls.__mro__):
         found.update({key: _type_text(value) for key, value in vars(each).get("__annotations__", {}).items()})
@@ -101,7 +101,7 @@ def _type_text(annotation: Any) -> str:
 
 
 def described_class(cls: type, name: str, level: str) -> Iterator[str]:
-    """A heading, the docstring, fields, methods; for a kit its rules."""
+    """Yield a heading, the docstring, fields, methods; for a kit its rules."""
     yield f"{level} {name}\n"
     text, sections = parts(cls.__doc__ or "")
     yield f"{text}\n"
@@ -154,7 +154,7 @@ def described(module: str, names: Iterable[str], level: str = "###") -> Iterator
 
 
 def module_text(module: str) -> str:
-    """The docstring of a module, its examples as code."""
+    """Return the docstring of a module, its examples as code."""
     text, _ = parts(importlib.import_module(module).__doc__ or "")
     return re.sub(r"\n\n((?: {4}.*(?:\n|$)|\n)+)", _as_code, text) + "\n"
 

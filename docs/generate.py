@@ -226,7 +226,7 @@ FACE = {
 
 
 def python_api() -> str:
-    """What `import nika_core` offers."""
+    """Return what `import nika_core` offers."""
     lines = [NOTICE, "# Nika in a program\n", module_text("nika_core")]
     lines.append("How to use it: [Nika in your program](../guide/python.md).\n")
     for title, names in FACE.items():
@@ -300,7 +300,7 @@ def _example(kind: str) -> str:
 
 
 def toolboxes() -> str:
-    """What plugins may use."""
+    """Return what plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
     for name in ("process", "agent", "network", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"

@@ -84,16 +84,22 @@ def worker_version(*, workspace: Workspace | None = None) -> str:
 def submission(
     prepared: PreparedRun, *, url: str | None = None, shared: Path | None = None, earlier: EarlierRun | None = None
 ) -> Submission:
-    """Return a run to be submitted. Raise UsageError if something of it cannot travel, e.g. a secret.
+    """Return a run to be submitted.
 
     Args:
         prepared: what `prepare` returned for `elsewhere`.
         url: the backend's address: with it, notices of questions have a command that works anywhere.
         shared: as for `connect`.
         earlier: the run that it resumes (`nika.backends.earlier`).
+
+    Raises:
+        RefusedError: a limit, a budget or a policy refuses the run, as on this machine.
+        UsageError: something of it cannot travel, e.g. a secret.
     """
+    from nika_core.app.admission import check_admission
     from nika_core.app.backend.client import submission_of
 
+    check_admission(prepared)
     return submission_of(prepared, url=url, shared=shared, earlier=earlier)
 
 

@@ -12,6 +12,7 @@ from nika_core.api.options import (
     is_text,
     open_workspace,
     run_options,
+    where,
 )
 from nika_core.app.model_checks import check_models
 from nika_core.app.run_options import RunOptions
@@ -102,10 +103,10 @@ def prepare(
 
     given = run_options(options) if resumed is None else resumed.options
     if isinstance(workflow, LoadedWorkflow):
-        workspace, loaded = open_workspace(workflow.path, options), workflow
+        workspace, loaded = open_workspace(workflow.path, where(options)), workflow
     else:
-        workspace = options["workspace"] = open_workspace(workflow, options)
-        loaded = load(workflow, provider=given.provider, model=given.model, **_where(options))
+        workspace = options["workspace"] = open_workspace(workflow, where(options))
+        loaded = load(workflow, provider=given.provider, model=given.model, **where(options))
     if resumed is None and options.get("only") is not None:
         given = _with_only(given, str(options["only"]), workspace, loaded)
     return prepared_run.prepare_run(workspace, loaded, given, resumed, elsewhere=elsewhere)
@@ -120,11 +121,6 @@ def _with_only(given: RunOptions, task: str, workspace: Workspace, loaded: Loade
     trusted = trusted_by_variable(workspace.environ, journal.path) is True
     only = only_task(journal, path, task, trusted=trusted)
     return replace(given, only=only, inputs={**only.inputs, **given.inputs})
-
-
-def _where(options: PlanOptions) -> WorkspaceOptions:
-    where: WorkspaceOptions = {"workspace": options["workspace"]}
-    return where | {"folder": options["folder"]} if "folder" in options else where
 
 
 def plan(workflow: str | Path | LoadedWorkflow, **options: Unpack[PlanOptions]) -> Plan:

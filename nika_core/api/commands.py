@@ -68,7 +68,7 @@ def _commands() -> list[PluginRecord]:
 
 
 def _is_plain(records: Sequence[PluginRecord]) -> bool:
-    """Whether nothing but the metadata decides: opening the project takes longer than printing a help."""
+    """Return whether nothing but the metadata decides: opening the project takes longer than printing a help."""
     words = [record.word for record in records]
     if len(set(words)) < len(words) or Kind.COMMAND.value.reserved.intersection(words):
         return False

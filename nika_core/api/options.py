@@ -10,6 +10,7 @@ from nika_core.app.run_options import RunOptions
 from nika_core.app.workspace import Workspace
 from nika_core.errors import UsageError
 from nika_core.model.events import Event
+from nika_core.model.nearest import nearest
 
 if TYPE_CHECKING:
     from nika_core.app.recording.recording import Recording
@@ -124,8 +125,33 @@ def is_text(workflow: str | Path) -> bool:
     return isinstance(workflow, str) and "\n" in workflow
 
 
+def check_names(given: Iterable[str], kind: type) -> None:
+    """Raise TypeError for a name that is none of a kind's options, as Python does for arguments that it knows.
+
+    A misspelt `recording` would else be a real run.
+    """
+    known = kind.__annotations__
+    for name in given:
+        if name not in known:
+            close = nearest(name, known)
+            raise TypeError(f"unknown option '{name}'" + (f": did you mean '{close}'?" if close else ""))
+
+
+def where(options: Mapping[str, Any]) -> WorkspaceOptions:
+    """Return those of a run's options that say where its workflow lives."""
+    found: WorkspaceOptions = {}
+    for name in WorkspaceOptions.__annotations__:
+        if name in options:
+            found[name] = options[name]  # type: ignore[literal-required]  # the names are those of its kind
+    return found
+
+
 def open_workspace(workflow: str | Path | None, options: WorkspaceOptions) -> Workspace:
-    """Return the project that a workflow belongs to; without one, that of `folder`."""
+    """Return the project that a workflow belongs to; without one, that of `folder`.
+
+    Raise TypeError for unknown options.
+    """
+    check_names(options, WorkspaceOptions)
     if "workspace" in options:
         return options["workspace"]
     start = options.get("folder")
@@ -139,7 +165,11 @@ def open_workspace(workflow: str | Path | None, options: WorkspaceOptions) -> Wo
 
 
 def run_options(options: PlanOptions) -> RunOptions:
-    """Return what is given for one run. Raise UsageError for a malformed `timeout`."""
+    """Return what is given for one run. Raise UsageError for what makes no sense, TypeError for unknown options."""
+    check_names(options, PlanOptions)
+    most = options.get("max_concurrent")
+    if most is not None and not (isinstance(most, int) and most >= 1):
+        raise UsageError(f"max_concurrent is {most!r}, expected a whole number from 1 on")
     outputs, recording, record = options.get("outputs"), options.get("recording"), options.get("record")
     errors = options.get("errors")
     replays = recording is not None or (record is None and (outputs is not None or errors is not None))
@@ -163,7 +193,7 @@ def run_options(options: PlanOptions) -> RunOptions:
         inputs=options.get("inputs", {}),
         provider=options.get("provider"),
         model=options.get("model"),
-        max_concurrent=options.get("max_concurrent"),
+        max_concurrent=most,
         timeout=timeout_seconds(options.get("timeout")),
         fail_fast=options.get("fail_fast", False),
         mock=options.get("mock", False) or replays,
@@ -205,7 +235,11 @@ def _check_errors(errors: Mapping[str, Any] | None) -> None:
 
 def timeout_seconds(timeout: float | str | None) -> float | None:
     """Return a `timeout` in seconds. Raise UsageError if it is malformed."""
-    return parse_seconds(timeout, "timeout") if isinstance(timeout, str) else timeout
+    if isinstance(timeout, str):
+        return parse_seconds(timeout, "timeout")
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"timeout is {timeout!r}, expected seconds above 0", hint="e.g. 300, or '5m'")
+    return timeout
 
 
 def parse_seconds(text: str, name: str) -> float:

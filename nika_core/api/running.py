@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from nika_core.api.checking import prepare, refuse_running_loop
-from nika_core.api.options import ResumeOptions, StartOptions, is_text, timeout_seconds
+from nika_core.api.options import ResumeOptions, StartOptions, check_names, is_text, timeout_seconds
 from nika_core.app.admission import check_admission
 from nika_core.app.execution import Execution
 from nika_core.app.prepared_run import PreparedRun
@@ -86,6 +86,7 @@ async def aresume(run: str, *, rerun_from: str | None = None, **options: Unpack[
     Args:
         run, rerun_from, options: as for `resume`.
     """
+    check_names(options, ResumeOptions)
     resumed = open_resumed(
         run,
         folder=options.get("folder"),
@@ -223,7 +224,7 @@ class EventStream:
 async def _events(
     begin: Callable[[Callable[[Event], object]], Execution], results: list[RunResult]
 ) -> AsyncGenerator[Event, None]:
-    """A generator of its own: when its stream is dropped, the event loop closes it, which cancels the run."""
+    """Yield events; if the stream is dropped, the event loop closes this generator, which cancels the run."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
@@ -245,7 +246,7 @@ async def _events(
 def _prepared(
     workflow: str | Path, options: StartOptions
 ) -> tuple[PreparedRun, bool | str | Path, tuple[Callable[[Event], object], ...]]:
-    """The run, where its history is kept, and who is shown its events."""
+    """Return the run, where its history is kept, and who is shown its events."""
     plan_options: Any = {key: value for key, value in options.items() if key not in {"journal", "on_event"}}
     prepared = prepare(workflow, **plan_options)
     journal = options.get("journal", not (is_text(workflow) or prepared.options.replays))

@@ -98,6 +98,8 @@ def load_tests(
         UsageError: there is no test file.
     """
     named = [files] if isinstance(files, str | Path) else list(files)
+    if not named:  # a pattern that matches nothing must not pass
+        raise UsageError("no test file was named", code=codes.BAD_TEST, hint="name some, or leave out `files`")
     texts = [str(name) for name in named if is_text(name)]
     paths = dict.fromkeys(path for name in named if not is_text(name) for path in _found(Path(name)))
     cases = [*map(read_cases, paths), *(read_cases(Path(TEXT_NAME), text=text) for text in texts)]

@@ -316,7 +316,7 @@ class Execution:
                 self._journal.close()
 
     def _durable(self) -> int:
-        """The number of the last event that is durable; called in an observer's thread, so that nothing else waits."""
+        """Return the number of the last durable event; called in an observer's thread, so that nothing else waits."""
         assert self._log is not None
         until = self._log.last_seq
         with suppress(JournalError):

@@ -179,7 +179,7 @@ def _heard(graph: Graph, said: Mapping[str, int | None]) -> dict[str, int | None
 
 
 def _with_history(estimate: Estimate, earlier: int | None) -> Estimate:
-    """A task of the main conversation is also sent what its ancestors asked and were answered."""
+    """Add what a task of the main conversation is also sent: what its ancestors asked and were answered."""
     if earlier == 0:
         return estimate
     calls = (replace(call, input_high=_sum(call.input_high, earlier), exact=False) for call in estimate.calls)
@@ -195,7 +195,7 @@ def _times(one: int | None, times: int) -> int | None:
 
 
 def _counted(estimate: Estimate, tokens: int) -> Estimate:
-    """The first call's prompt is known; those that follow it are longer."""
+    """Count the tokens of all calls: the first prompt is known, and those that follow it are longer."""
     if not estimate.calls:
         return estimate
     first, *others = estimate.calls

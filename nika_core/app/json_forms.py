@@ -164,7 +164,7 @@ def _limit_json(limit: Limit) -> dict[str, Any]:
 
 
 def _conversation_json(conversation: Transcript) -> dict[str, Any]:
-    """Keys without a value are left out."""
+    """Return a conversation as JSON, without keys that have no value."""
     found: dict[str, Any] = {"task": conversation.task}
     if conversation.within:
         found["within"] = list(conversation.within)

@@ -74,7 +74,7 @@ def wanted_outputs(prepared: PreparedRun) -> dict[str, Shape]:
 
 
 def _is_output(catalog: PluginCatalog, source: str) -> bool:
-    """Whether placeholders of a source name a task and a path into its output."""
+    """Return whether placeholders of a source name a task and a path into its output."""
     try:
         return catalog.template_source(source).default_source
     except NikaError:

@@ -99,7 +99,7 @@ class ModelChecks:
             yield from self._of_fallback(task, name, place, chain, uses_tools=uses_tools)
 
     def _asks(self, task: Task, keyword: Keyword) -> bool:
-        """Whether a task asks something of its model that not every model does: loading a provider takes long."""
+        """Return whether a task asks something of its model that not every model does: loading providers takes long."""
         agent = self._agent
         own = any(word in task.payload for word in (*_ABILITIES, *keyword.file_fields))
         return own or bool(agent.options_json or agent.effort) or agent.temperature is not None

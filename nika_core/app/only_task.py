@@ -92,7 +92,7 @@ def check_only(only: OnlyTask, graph: Graph) -> None:
 def _why_missing(earlier: PreviousTask | None) -> str:
     if earlier is None:
         return "it has not run"
-    if earlier.state != "success":
+    if not earlier.has_yielded:
         return f"its state is {earlier.state}"
     if earlier.outcome.withheld:
         return "it held a secret, which history does not keep"

@@ -38,6 +38,7 @@ class PolicyFacts:
         limits: the smallest limits of all policies, by measure.
         digests: of the workflow's files, its own first.
         mocked: whether nothing is called.
+        user: who has started the run; None: who runs this process.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class PolicyFacts:
         digests: Mapping[str, str] | None = None,
         *,
         mocked: bool = False,
+        user: str | None = None,
     ) -> None:
         self._workspace = workspace
         self._masker = workspace.masker
         self._limits = limits
         self._digest = next(iter((digests or {}).values()), "")
         self._mocked = mocked
+        self._user = user_name() if user is None else user
         self._environ: Mapping[str, str] = {}
         self._masked_with: object = None
 
@@ -79,7 +82,7 @@ class PolicyFacts:
             digest=self._digest,
             digests={text(path): digest for path, digest in request.digests.items()},
             mocked=self._mocked,
-            user=user_name(),
+            user=self._user,
             environ=self.environ,
             time=self._workspace.clock.time(),
             limits=self._limits,
@@ -91,7 +94,7 @@ class PolicyFacts:
             spending,
             workflow=self._masker.text(spending.workflow),
             task_id=self._masker.text(spending.task_id),
-            user=user_name(),
+            user=self._user,
             environ=self.environ,
             time=self._workspace.clock.time(),
             limits=self._limits,

@@ -144,7 +144,7 @@ class RateGovernor:
         store.give_up(self._account(store, provider, model), self._run)
 
     def _has_file(self) -> bool:
-        """Whether any run has ever known of a limit; looked up no more often than a call asks for its turn."""
+        """Return whether any run has ever known of a limit; looked up no more often than a call asks for its turn."""
         now = self._clock.monotonic()
         if not self._in_use and not self._failed and now >= self._look_again:
             self._look_again = now + _POLL

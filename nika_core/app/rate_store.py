@@ -115,12 +115,12 @@ class RateStore:
             self._database.execute(sql, (account, until))
 
     def give_up(self, account: str, run: str) -> None:
-        """A call of a run no longer waits."""
+        """Stop waiting with a call of a run."""
         with self._transaction():
             self._database.execute("UPDATE runs SET waiting = 0 WHERE account = ? AND run = ?", (account, run))
 
     def leave(self, run: str) -> None:
-        """A run has ended: nobody waits for its turn."""
+        """Forget a run that has ended: it no longer waits for its turn."""
         with self._transaction():
             self._database.execute("DELETE FROM runs WHERE run = ?", (run,))
 
@@ -166,7 +166,7 @@ class RateStore:
         self._database.execute("INSERT OR REPLACE INTO levels VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def _is_next(self, account: str, run: str, now: float) -> bool:
-        """Whether no other run that waits was served less recently."""
+        """Return whether no other run that waits was served less recently."""
         served = self._database.execute(
             "SELECT served FROM runs WHERE account = ? AND run = ?", (account, run)
         ).fetchone()

@@ -138,7 +138,7 @@ class RecordedTasks:
 
 
 def _is_path(node_id: str) -> bool:
-    """Whether an id is that of something inside a task: an older or a damaged history may hold any text."""
+    """Return whether an id is that of something inside a task: an older or a damaged history may hold any text."""
     if node_id.isidentifier():  # as most: of a task of the run's own
         return False
     try:

@@ -32,15 +32,32 @@ _ENDED: Final = "ended"
 
 
 def run_policies(
-    prepared: PreparedRun, run_id: str, notice: Callable[[str], None], spent: Callable[[], Usage]
+    prepared: PreparedRun,
+    run_id: str,
+    notice: Callable[[str], None],
+    spent: Callable[[], Usage],
+    facts: PolicyFacts | None = None,
 ) -> RunPolicies | None:
-    """Return what asks and tells the limit policies of a run; None if none wants to know of it. Raise NikaError."""
-    limits = prepared.limits.amounts
-    asked = ((policy, policy.stages(limits)) for policy in prepared.workspace.policies)
-    policies = [(policy, stages) for policy, stages in asked if stages]
+    """Return what asks and tells the limit policies of a run; None if none wants to know of it. Raise NikaError.
+
+    Args:
+        facts: in place of those of the prepared run.
+    """
+    policies = _asked(prepared)
     if not policies:
         return None
-    return RunPolicies(run_id, prepared.workflow.name, policies, prepared.policy_facts, notice, spent)
+    return RunPolicies(run_id, prepared.workflow.name, policies, facts or prepared.policy_facts, notice, spent)
+
+
+def stages_asked(prepared: PreparedRun) -> frozenset[Stage]:
+    """Return the stages of a run that any limit policy wants to know of. Raise NikaError."""
+    return frozenset(stage for _, stages in _asked(prepared) for stage in stages)
+
+
+def _asked(prepared: PreparedRun) -> list[tuple[GuardedPolicy, frozenset[Stage]]]:
+    limits = prepared.limits.amounts
+    asked = ((policy, policy.stages(limits)) for policy in prepared.workspace.policies)
+    return [(policy, stages) for policy, stages in asked if stages]
 
 
 class RunPolicies:
@@ -146,28 +163,41 @@ class RunPolicies:
 
     async def end(self, status: str, kept: CallCache) -> None:
         """Wait until all is told, tell what the run has taken that no earlier end has told, and end the thread."""
-        await self._all_told()
-        asked = self._asked_at(Stage.ENDED)
-        if asked:
-            spent, key = self._spent(), f"{self._run_id}/policies"
-            before = kept.get(key, _ENDED)
-            earlier = before if isinstance(before, dict) else {}
-            whole = {"tokens": spent.total_tokens, "costUsd": str(spent.cost_usd)}
-            spending = Spending(
-                Stage.ENDED,
-                self._workflow,
-                self._run_id,
-                tokens=spent.total_tokens - int(earlier.get("tokens", 0)),
-                cost_usd=spent.cost_usd - Decimal(str(earlier.get("costUsd", 0))),
-                spent_tokens=spent.total_tokens,
-                spent_usd=spent.cost_usd,
-                status=status,
-            )
-            spending = self._facts.of_spending(spending)
-            tell = [partial(policy.ended, spending) for policy in asked]
-            self._tell(tell, lambda: kept.put(key, _ENDED, whole))
-            await self._all_told()
+        await self.all_told()
+        spent, key = self._spent(), f"{self._run_id}/policies"
+        before = kept.get(key, _ENDED)
+        earlier = before if isinstance(before, dict) else {}
+        told = Usage(int(earlier.get("tokens", 0)), 0, Decimal(str(earlier.get("costUsd", 0))))
+        whole = {"tokens": spent.total_tokens, "costUsd": str(spent.cost_usd)}
+        await self.tell_end(status, told, lambda: kept.put(key, _ENDED, whole))
         self.close()
+
+    async def tell_end(self, status: str, told: Usage, noted: Callable[[], None] | None = None) -> None:
+        """Tell that the run has ended, and what it has taken beside what earlier ends have `told`."""
+        asked = self._asked_at(Stage.ENDED)
+        if not asked:
+            return
+        spent = self._spent()
+        spending = Spending(
+            Stage.ENDED,
+            self._workflow,
+            self._run_id,
+            tokens=spent.total_tokens - told.total_tokens,
+            cost_usd=spent.cost_usd - told.cost_usd,
+            spent_tokens=spent.total_tokens,
+            spent_usd=spent.cost_usd,
+            status=status,
+        )
+        spending = self._facts.of_spending(spending)
+        self._tell([partial(policy.ended, spending) for policy in asked], noted)
+        await self.all_told()
+
+    async def all_told(self) -> None:
+        """Wait until the policies know all that they have been told."""
+        if self._telling:
+            _, late = await asyncio.wait(self._telling, timeout=ANSWER_SECONDS)
+            if late:
+                self._notice("what was spent could not be told to the limit policies: they gave no answer")
 
     def close(self) -> None:
         """End the thread, without waiting for it."""
@@ -184,7 +214,7 @@ class RunPolicies:
         return await asyncio.wait_for(asyncio.shield(answer), ANSWER_SECONDS)
 
     def _give_back(self, request: Admission) -> None:
-        """Nobody has waited for the answer: if it was admitted, it is not made."""
+        """Give back what was admitted for an answer that is no longer wanted, and is not sent."""
         if request.stage in _SETTLED:
             self.settle(_nothing(request))
 
@@ -202,12 +232,6 @@ class RunPolicies:
         elif isinstance(error, NikaError) and error.message not in self._told:
             self._told.add(error.message)
             self._notice(f"what was spent could not be told to a limit policy: {error.message}")
-
-    async def _all_told(self) -> None:
-        if self._telling:
-            _, late = await asyncio.wait(self._telling, timeout=ANSWER_SECONDS)
-            if late:
-                self._notice("what was spent could not be told to the limit policies: they gave no answer")
 
 
 def _first_refusal(policies: Sequence[GuardedPolicy], request: Admission) -> Refusal | None:

@@ -24,7 +24,7 @@ _UNGUARDED: Final = (
 
 
 def give_process_to(run_id: str) -> None:
-    """From now on, let whatever is started in this process belong to a run, by whatever means a plugin starts it."""
+    """Let whatever is started in this process from now on belong to a run, by whatever means a plugin starts it."""
     importlib.import_module(_OWN).own_process(run_id)
 
 

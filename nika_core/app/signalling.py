@@ -157,7 +157,7 @@ def checked_payload(workspace: Workspace, payload: Any, what: str = "signal") ->
 
 
 def _text(payload: Json) -> str:
-    """The same text for equal payloads."""
+    """Return the same text for equal payloads."""
     return json.dumps(payload, sort_keys=True, ensure_ascii=False)
 
 

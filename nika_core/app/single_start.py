@@ -79,7 +79,7 @@ class _WaitsFor:
 
 def require_usable_key(key: str) -> None:
     """Raise UsageError for a key that cannot be used."""
-    if not key.strip() or len(key) > _LONGEST or not key.isprintable():
+    if not isinstance(key, str) or not key.strip() or len(key) > _LONGEST or not key.isprintable():
         raise UsageError(
             "--key takes 1 to 200 printable characters", hint="e.g. --key nightly-2026-11-27: what names this one run"
         )

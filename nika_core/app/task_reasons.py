@@ -61,7 +61,13 @@ class _Told:
         self.end: Event | None = None
         self.identity = task
         self.inside: dict[str, str] = {}
+        begun_anew: set[str] = set()  # groups, in this life of the run
         for event, identity in with_identity(recorded.events):
+            if event.kind is EventKind.RUN_STARTED:
+                begun_anew.clear()
+            elif _begins_group(event) and event.task not in begun_anew:  # what it had inside may not come again
+                begun_anew.add(event.task or "")
+                self._forget_inside(event.task or "", task)
             if event.task is not None and event.kind in _STATES and parent_id(event.task) == task:
                 self.inside[event.task] = _STATES[event.kind]
             if event.task != task and identity != task:
@@ -73,6 +79,24 @@ class _Told:
             started = event.kind is EventKind.TASK_STARTED and event.data.get("attempt", 1) == 1
             if started or "cachedFrom" in event.data:
                 self.begun = event.data
+
+    def _forget_inside(self, group: str, task: str) -> None:
+        """Forget how nodes inside a group ended that an earlier life of the run had: a list may be shorter now."""
+        if group == task:
+            self.inside.clear()
+        elif group in _around(task):
+            self.end = None
+
+
+def _begins_group(event: Event) -> bool:
+    return event.kind is EventKind.TASK_STARTED and "group" in event.data
+
+
+def _around(task: str) -> Iterator[str]:
+    """Yield the nodes that a node is inside of."""
+    while (parent := parent_id(task)) is not None:
+        yield parent
+        task = parent
 
 
 def task_reason(journal: Journal, run: str, task: str) -> TaskReason:
@@ -175,14 +199,17 @@ def _compared(
         return TaskReason(
             run_id, node, state, f"it ran: {' and '.join(parts)} {differ} from run {other}", other, tuple(found)
         )
-    return TaskReason(run_id, node, state, f"it ran: {_why_not_cached(began, then, other)}", other)
+    why = _why_not_cached(recorded.info.options, began, then, other)
+    return TaskReason(run_id, node, state, f"it ran: {why}", other)
 
 
-def _why_not_cached(began: Mapping[str, Any], then: _Told, other: str) -> str:
+def _why_not_cached(options: Mapping[str, Any], began: Mapping[str, Any], then: _Told, other: str) -> str:
     same = f"nothing that counts differs from run {other}"
     name, end = began.get("cache"), then.end
-    if not name:
+    if not name and not options.get("noCache"):
         return f"{same}, but results of earlier runs are only taken with `cache` on the task"
+    if not name or options.get("refresh"):
+        return f"{same}, but this run took no results of earlier runs ({'--refresh' if name else '--no-cache'})"
     data: Mapping[str, Any] = {} if end is None else end.data
     if end is None or end.kind not in (EventKind.TASK_SUCCEEDED, EventKind.TASK_REUSED) or "error" in data:
         return f"{same}, but the task did not succeed there"
@@ -194,7 +221,7 @@ def _why_not_cached(began: Mapping[str, Any], then: _Told, other: str) -> str:
         return f"{same}, but that run kept no results"
     if kept != name:
         return f"{same} but the version of a plugin (the keyword's, or a provider's), or the workflow's folder"
-    return f"{same}, but the result is too old, was passed by (--refresh), or is no longer in .nika/cache.db"
+    return f"{same}, but the result is too old, or cannot be read in .nika/cache.db any longer"
 
 
 # ---- what differs

@@ -24,7 +24,7 @@ KeywordsArgument = Annotated[
 
 
 def limits_command(keywords: KeywordsArgument = None, format_: FormatOption = Format.PRETTY) -> None:
-    """Every limit, its value and where it came from."""
+    """List every limit, its value and where it came from."""
     workspace = nika.Workspace.open()
     found = nika.limits(*(keywords or ()), workspace=workspace)
     print_project_warnings(workspace)

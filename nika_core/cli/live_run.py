@@ -179,14 +179,14 @@ def _waiting(tasks: Iterable[TaskResult]) -> Iterator[TaskResult]:
 
 
 def _nothing_has_changed(result: RunResult, prepared: nika.PreparedRun) -> bool:
-    """Whether the run had succeeded before, and nothing of it ran again."""
+    """Return whether the run had succeeded before, and nothing of it ran again."""
     if prepared.resumed is None or prepared.resumed.recorded.run.status != RunStatus.SUCCEEDED:
         return False
     return result.succeeded and all(_is_reused(task) or task.state == "skipped" for task in result.tasks)
 
 
 def _is_reused(task: TaskResult) -> bool:
-    """Whether a task was reused: of a list, a loop or a workflow all that is in it."""
+    """Return whether a task was reused: of a list, a loop or a workflow all that is in it."""
     inside = [each for each in task.children if each.state != "skipped"]
     return task.reused or (task.state == "success" and bool(inside) and all(map(_is_reused, inside)))
 

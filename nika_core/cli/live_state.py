@@ -93,7 +93,7 @@ class LiveState:
     """
 
     def __init__(self, workflow: Workflow, groups: Groups, limits: Limits | None = None) -> None:
-        """`groups`: the caller counts each event in them before it is taken here."""
+        """Args: groups: the caller counts each event in them before it is taken here."""
         self.name = workflow.name
         self.total = len(workflow.tasks)
         self.single = self.total == 1

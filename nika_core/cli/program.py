@@ -82,7 +82,7 @@ class LazyGroup(typer.core.TyperGroup):
         self.params.append(folder_option())
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of the table, and then those of plugins."""
+        """List the commands in the order of the table, and then those of plugins."""
         return [*COMMANDS, *_of_plugins()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -99,7 +99,7 @@ class LazyGroup(typer.core.TyperGroup):
         return build(cmd_name, getattr(importlib.import_module(module), name))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As Typer does, which looks for the nearest name among commands that are imported."""
+        """Resolve a command as Typer does, which looks for the nearest name among commands that are imported."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             names = self.list_commands(ctx)
             near = None if args[0] in names else nearest(args[0], names)
@@ -108,7 +108,7 @@ class LazyGroup(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """As Typer does, without importing the commands: their summaries are in the table."""
+        """Complete as Typer does, without importing the commands: their summaries are in the table."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         with contextlib.chdir(completion_folder(ctx) or "."):
@@ -119,17 +119,17 @@ class LazyGroup(typer.core.TyperGroup):
             ]
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """As Typer does; the message of a usage error, which repeats what was typed, is made fit to be printed."""
+        """Make a context as Typer does; make a usage error's message, which repeats what was typed, fit to print."""
         with _usage_errors_made_printable():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        """As Typer does; the message of a usage error is made fit to be printed."""
+        """Invoke a command as Typer does; make the message of a usage error fit to be printed."""
         with _usage_errors_made_printable():
             return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The table, without importing what it lists."""
+        """Format the table, without importing what it lists."""
         with formatter.section("Commands"):
             formatter.write_dl([(plain(name), plain(summary)) for name, summary in _summaries().items()])
 
@@ -152,7 +152,7 @@ def _summaries() -> dict[str, str]:
 
 
 def _of_plugins() -> dict[str, str]:
-    """The commands of plugins, without those that are in a group."""
+    """Return the commands of plugins, without those that are in a group."""
     from nika_core.cli.plugin_commands import commands_of_plugins
 
     return {
@@ -196,7 +196,7 @@ def nika(
 
 
 def _require_folder() -> None:
-    """Every command looks for its files from the folder one is in."""
+    """Require the current folder: every command looks for its files from there."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -205,7 +205,7 @@ def _require_folder() -> None:
 
 
 def _on_its_way_out(what: Any) -> None:
-    """What nobody can catch, e.g. a step that does not even end when the process does."""
+    """Handle what nobody can catch, e.g. a step that does not even end when the process does."""
     with contextlib.suppress(Exception):
         print_message(
             f"{style('warning', 'yellow')}: at the end, {type(what.exc_value).__name__}: {plain(str(what.exc_value))}"

@@ -41,7 +41,7 @@ def providers_command(
 
 
 def _is_ill(provider: nika.ProviderStatus) -> bool:
-    """Whether it was to be asked and cannot be used, or was asked and is not healthy."""
+    """Return whether it was to be asked and cannot be used, or was asked and is not healthy."""
     health = provider.health
     return health is not None and not health.ok and (health.asked or bool(provider.error))
 

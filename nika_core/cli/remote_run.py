@@ -153,9 +153,11 @@ class RemoteRun:
             self._index.note_status(self._run_id, str(result.status))
         print_result(result, format_, self._prepared, told=() if view is None else view.told)
         if format_ == "pretty" and result.status is RunStatus.PAUSED:
-            print_message(
-                f"it goes on when that comes: nika answer --on {plain(shlex.quote(self._url))} {self._run_id}"
-            )
+            on = plain(shlex.quote(self._url))
+            if result.questions:
+                print_message(f"it goes on when that comes: nika answer --on {on} {self._run_id}")
+            else:
+                print_message(f"the run goes on by itself; to attach again: nika runs attach {self._run_id} --on {on}")
         return EXIT_CODES[result.status]
 
     async def follow(self) -> RunResult | None:

@@ -13,47 +13,47 @@ class PluginCatalog(Protocol):
     """The words that plugins bring. A plugin is loaded when its word is asked for."""
 
     def keywords(self) -> Collection[str]:
-        """Every keyword that is installed; loads nothing."""
+        """Return every keyword that is installed; load nothing."""
         ...
 
     def keyword(self, word: str) -> Keyword:
-        """The keyword's description. Raises PluginError."""
+        """Return the keyword's description. Raise PluginError."""
         ...
 
     def facets(self, word: str) -> Facets:
-        """The keyword's facets. Raises PluginError."""
+        """Return the keyword's facets. Raise PluginError."""
         ...
 
     def sections(self) -> Mapping[str, Any]:
-        """The root keys of all keywords, each with its validator. Loads every plugin: asked only when one is needed."""
+        """Return the root keys of all keywords, each with its validator. Load every plugin: call it only if needed."""
         ...
 
     def section(self, name: str) -> Any:
-        """The validator of a root key; None if no keyword brings it. Raises PluginError if several plugins do."""
+        """Return the validator of a root key; None if no keyword brings it. Raise PluginError if several plugins do."""
         ...
 
     def sources(self) -> Collection[str]:
-        """Every template source that is installed; loads nothing."""
+        """Return every template source that is installed; load nothing."""
         ...
 
     def template_source(self, name: str) -> TemplateSource:
-        """A template source's description. Raises PluginError."""
+        """Return a template source's description. Raise PluginError."""
         ...
 
     def source(self, name: str) -> Source:
-        """A template source. Raises PluginError."""
+        """Return a template source. Raise PluginError."""
         ...
 
     def settings_keys(self) -> Collection[str]:
-        """Every word that may be a key of the project file; loads nothing."""
+        """Return every word that may be a key of the project file; load nothing."""
         ...
 
     def settings_owner(self, key: str) -> Any:
-        """The description of the plugin that has a key of the project file; None if none has. Raises PluginError."""
+        """Return the description of the plugin that owns a key of the project file; None: none. Raise PluginError."""
         ...
 
     def install_hint(self, word: str) -> str | None:
-        """What to install for a keyword that nobody offers, where that is known."""
+        """Return what to install for a keyword that nobody offers, if that is known."""
         ...
 
 

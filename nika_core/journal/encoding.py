@@ -20,7 +20,7 @@ _LATEST: Final = 1e18  # microseconds
 
 
 def _default(value: Any) -> Any:
-    """What JSON does not know by itself: read-only mappings, sets; anything else as its text."""
+    """Encode what JSON does not know by itself: read-only mappings, sets; anything else as its text."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, LargeValue):
@@ -69,7 +69,7 @@ def encode_event(event: Event, data: str) -> str:
 
 
 def without_surrogates(text: str) -> str:
-    """`text` without what SQLite cannot keep."""
+    """Return `text` without what SQLite cannot keep."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -100,7 +100,7 @@ def _with_blob(data: Any, blob: str, read: Callable[[str], Any], output: Callabl
 def events_of(
     text: str, blob: str | None, run: str, read: Callable[[str], Any], output: Callable[[str], Any] | None
 ) -> Iterator[Event]:
-    """The events of a row, also those of kinds that this version does not know. Raises ValueError, TypeError.
+    """Yield the events of a row, also those of kinds that this version does not know. Raise ValueError, TypeError.
 
     Args:
         blob: the name of the large value of the row's only event: its output or, if the row has no data, all of them.

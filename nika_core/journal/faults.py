@@ -18,7 +18,7 @@ _NO_JOURNAL: Final = "`nika run --no-journal` does without a history."
 
 
 def corrupt(path: Path, reason: str) -> JournalError:
-    """The file is damaged, or something else's."""
+    """Return the error for a file that is damaged, or belongs to something else."""
     return JournalError(
         codes.JOURNAL_CORRUPT,
         f"The journal {path} cannot be read: {reason}.",
@@ -27,7 +27,7 @@ def corrupt(path: Path, reason: str) -> JournalError:
 
 
 def newer(path: Path, found: int, known: int) -> JournalError:
-    """A newer Nika has written it."""
+    """Return the error for a file that a newer Nika has written."""
     return JournalError(
         codes.JOURNAL_NEWER,
         f"The journal {path} was written by a newer Nika (its version is {found}, this one knows {known}).",
@@ -36,7 +36,7 @@ def newer(path: Path, found: int, known: int) -> JournalError:
 
 
 def unknown_run(run: str, matches: list[str] | None = None) -> JournalError:
-    """No run has this id, or several begin with it."""
+    """Return the error for an ID that no run has, or with which several begin."""
     if matches:
         shown = ", ".join(matches[:5]) + (", ..." if len(matches) > 5 else "")
         return JournalError(
@@ -48,7 +48,7 @@ def unknown_run(run: str, matches: list[str] | None = None) -> JournalError:
 
 
 def no_runs(folder: Path, run: str) -> JournalError:
-    """Nothing has been recorded here; `run` was named, or "" for the last one."""
+    """Return the error for an empty history; `run` was named, or "" for the last one."""
     named = f"There is no run '{run}': there" if run else "There"
     return JournalError(
         codes.UNKNOWN_RUN,
@@ -94,7 +94,7 @@ def explained(path: Path, doing: str) -> Iterator[None]:
 
 
 def of(error: Exception, path: Path, doing: str) -> JournalError:
-    """One failure of SQLite or of the system."""
+    """Return the error for one failure of SQLite or of the system."""
     if isinstance(error, JournalError):
         return error
     if isinstance(error, FileError):

@@ -67,11 +67,11 @@ class Journal:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The journal of a project's (or a lone workflow's) folder."""
+        """Open the journal of the folder of a project, or of a lone workflow."""
         return cls(folder)
 
     def again(self) -> Journal:
-        """The same journal for another thread; `hurry` holds for both."""
+        """Return the same journal for another thread; `hurry` holds for both."""
         return Journal(self.folder, self._store.patience)
 
     def hurry(self) -> None:
@@ -107,7 +107,7 @@ class Journal:
     # ---- writing
 
     def begin(self, info: RunInfo, run_id: str | None = None, mask: Callable[[str], str] | None = None) -> RunRecorder:
-        """A new run, durable before this returns.
+        """Begin a new run, which is durable before this returns.
 
         Args:
             run_id: None: a new one.
@@ -226,7 +226,7 @@ class Journal:
         return None if row is None else str(row[0])
 
     def runs(self) -> list[RunSummary]:
-        """All runs, the newest first. One that is damaged hides no other: its status is `damaged`."""
+        """Return all runs, the newest first. One that is damaged hides no other: its status is `damaged`."""
         return [self._summary_or_damage(row) for row in self._rows(_ALL_RUNS)]
 
     def running(self) -> Iterator[RunSummary]:
@@ -242,7 +242,7 @@ class Journal:
             return RunSummary(str(row[0]), str(row[1]), "", _seconds(row[2]), None, DAMAGED)
 
     def load(self, run: str, *, large: bool = True, lazy: bool = False, without: Collection[str] = ()) -> Recorded:
-        """Everything about a run (a unique beginning of its id will do).
+        """Return everything about a run (a unique beginning of its id will do).
 
         Args:
             large: whether large outputs are read, too; without them an event has `outputStart`.

@@ -68,7 +68,7 @@ class PatientConnection(sqlite3.Connection):
         return connection
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """As `sqlite3.Connection.execute`."""
+        """Execute a statement, as `sqlite3.Connection.execute` does."""
         try:
             return super().execute(sql, parameters)
         except sqlite3.OperationalError as error:

@@ -104,7 +104,7 @@ class RunRecorder:
         return self._inbox.take_void(waiting)
 
     def get(self, key: str, call: str) -> Json:
-        """What was kept for a call of a task, by an earlier attempt or an earlier life of the run; None: nothing."""
+        """Return what an earlier attempt, or an earlier life of the run, kept for a call of a task; None: nothing."""
         kept = self._kept.get((key, call))
         if kept is None and (stored := self._stored.get((key, call))) is not None:
             kept = self._read(stored)
@@ -132,7 +132,7 @@ class RunRecorder:
         return None
 
     async def finish(self, status: str, at: float) -> None:
-        """The run has ended; wait until that is durable, and let go of the run. Raises JournalError.
+        """Record that the run has ended, wait until that is durable, and let go of the run. Raises JournalError.
 
         Args:
             status: succeeded, failed, cancelled or paused; what the event `run.finished` said goes before it.

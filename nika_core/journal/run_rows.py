@@ -73,7 +73,7 @@ def delete_run(connection: sqlite3.Connection, run_id: str) -> list[str]:
 
 
 def _unused(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]:
-    """Those of these blobs that nothing refers to."""
+    """Return those of these blobs that nothing refers to."""
     used = (
         "SELECT 1 FROM events WHERE blob = ?1 UNION ALL SELECT 1 FROM memo WHERE blob = ?1"
         " UNION ALL SELECT 1 FROM runs WHERE blob = ?1 LIMIT 1"

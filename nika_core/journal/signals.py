@@ -115,7 +115,7 @@ class SignalInbox:
         ]
 
     def received(self, node: str, key: str) -> None:
-        """A signal is part of the run's history now: it is never handed over again."""
+        """Make a signal part of the run's history, so that it is never handed over again."""
         number = self._handed_over.pop(node, None)
         if number is not None:
             self._append([SignalReceived(number, key)])

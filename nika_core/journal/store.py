@@ -232,7 +232,7 @@ def _version(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:
-    """Its version, which is one that we know."""
+    """Return the version of the file, which is one that we know."""
     application, version = _version(connection)
     if application != APPLICATION:
         raise faults.corrupt(path, "it is another program's database")
@@ -271,7 +271,7 @@ def _tables(connection: sqlite3.Connection) -> int:
 
 
 def _migrate(connection: PatientConnection, path: Path) -> None:
-    """To this version, from nothing or from an earlier one."""
+    """Bring the file to this version, from nothing or from an earlier one."""
     if not _tables(connection):
         connection.execute("PRAGMA journal_mode=WAL")
         script = f"{_SCRIPTS[VERSION]} PRAGMA application_id={APPLICATION};"

@@ -66,7 +66,7 @@ class JournalWriter:
             await future
 
     def flush(self) -> None:
-        """The same for a caller without an event loop."""
+        """Do the same for a caller without an event loop."""
         if self._written < self._appended:
             future: Future[None] = Future()
             self._ask(future)
@@ -156,7 +156,7 @@ class JournalWriter:
         return None
 
     def _wait_for_others(self, error: BaseException | None) -> None:
-        """After another process has held the journal for too long, wait for it only briefly, until a write succeeds.
+        """Wait only briefly for another process that has held the journal for too long, until a write succeeds.
 
         Else a run that is interrupted would wait as long again for each thing that it still has to say.
         """

@@ -10,11 +10,11 @@ class Clock(Protocol):
     """Wall time, monotonic time and waiting, all in seconds."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start that never go backwards."""
+        """Return seconds from an arbitrary start that never go backwards."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -6,16 +6,32 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from nika_core.errors import Category
 from nika_core.model.json import Json
+from nika_core.model.message import Role
 from nika_core.model.secret_forms import MIN_LENGTH, forms_of, pattern_of
 from nika_core.model.secret_pieces import SecretPieces
 
 MASK: Final = "***"
 _SECRET_NAME: Final = re.compile(r"(?:_KEY|_TOKEN|_SECRET|_PASSWORD)\Z")
 
+# Names and words of Nika's own formats: a secret may be one of them, and history could not be read without it. That it
+# stands there tells nothing, since it always does.
+_NAMES: Final = frozenset((
+    "arguments", "cacheWriteTokens", "cachedTokens", "callId", "category", "content", "costUsd", "declined",
+    "digest", "estimated", "inputTokens", "isError", "keyword", "mediaType", "message", "messages", "models",
+    "originalBytes", "output", "outputTokens", "provider", "retriable", "savedUsd", "stopReason",
+    "toolCallId", "toolCalls", "unpriced",
+))  # fmt: skip
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "category": frozenset(Category),
+    "role": frozenset(Role),
+    "type": frozenset({"document", "reasoning", "toolCall", "toolResult"}),
+}
+
 
 def secret_values(environ: Mapping[str, str], declared: Iterable[str] = ()) -> frozenset[str]:
-    """Values to mask: of variables named like secrets, and of the declared ones, from 6 characters on."""
+    """Return values to mask: of variables named like secrets, and of the declared ones, from 6 characters on."""
     names = {name for name in environ if _SECRET_NAME.search(name)} | set(declared)
     return frozenset(environ[name] for name in names if len(environ.get(name, "")) >= MIN_LENGTH)
 
@@ -27,6 +43,18 @@ def masked_number(value: Any, mask: Callable[[str], str]) -> Any:
         if len(text) >= MIN_LENGTH and (left := mask(text)) != text:
             return left
     return value
+
+
+def masked_fields(found: Mapping[str, Any], mask: Callable[[str], str], masked: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a mapping with its keys masked by `mask` and its values by `masked`, but for what is of Nika's formats."""
+    return {
+        key if key in _NAMES else mask(str(key)): item if _is_word(key, item) else masked(item)
+        for key, item in found.items()
+    }
+
+
+def _is_word(key: str, item: Any) -> bool:
+    return key in _WORDS and isinstance(item, str) and item in _WORDS[key]
 
 
 def texts_in(value: Json) -> Iterator[str]:
@@ -90,17 +118,17 @@ class Masker:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.text(str(key)): self._walk(item) for key, item in value.items()}
+            return masked_fields(value, self.text, self._walk)
         if isinstance(value, list | tuple):
             return [self._walk(item) for item in value]
         return masked_number(value, self.text)
 
     def stream(self) -> StreamMasker:
-        """For text that comes in pieces: a secret may be cut in two."""
+        """Return a masker for text that comes in pieces: a secret may be cut in two."""
         return StreamMasker(self)
 
     def certain(self, text: str) -> int:
-        """How much of `text` is masked in the same way whatever follows it."""
+        """Return how much of `text` is masked in the same way whatever follows it."""
         if self._pattern is None:
             return len(text)
         cut = self._maybe_begins(text, 0)

@@ -71,7 +71,7 @@ def _is_absolute(path: str) -> bool:
 
 
 def _unclear(path: str) -> bool:
-    """Whether programs may read a path in different ways: other separators, addresses, escapes, odd white space."""
+    """Return whether programs may read a path in different ways: other separators, addresses, escapes, white space."""
     if not path or len(path) > _LONGEST or "\\" in path or _SCHEME.match(path) or _CONTROL.search(path):
         return True
     if unquote(path) != path:

@@ -77,7 +77,7 @@ def tokens_text(total: int | str, read: int = 0, written: int = 0) -> str:
 
 
 def money_text(usd: float | Decimal, places: int = 2) -> str:
-    """US dollars, with as many digits as small amounts need: `$12.50`, `$0.0012`, `$0.0000025`; nothing is `$0.0000`.
+    """Return US dollars, with the digits that small amounts need: `$12.50`, `$0.0012`, `$0.0000025`; or `$0.0000`.
 
     Args: places: digits behind the point from one dollar on.
     """

@@ -73,7 +73,8 @@ class Admission:
         hosts: the targets of those effects that are hosts, e.g. `api.example.com`, `localhost:8080`. (TASK, TOOL)
         payload: the rendered payload, as `Facets.redact` of its keyword shows it. (TASK, TOOL)
         arguments: what the model gives the tool, without what `Facets.redact` hides in the payload. (TOOL)
-        user: who runs Nika: the login name of the process's user; if it has none, the number.
+        user: who runs Nika: the login name of the process's user; if it has none, the number. On a backend, who has
+            submitted the run.
         environ: the environment of the run, with the `variables` of the organization's file in it.
         time: seconds since the epoch.
         limits: the smallest limits of all policies, by `Limit.measure`, e.g. `{"run.cost": 10.0}`.

@@ -161,7 +161,7 @@ COMMAND: Final[Rules] = {"name": _TEXT, "summary": _TEXT, "app": _OBJECT_NAME}
 
 
 def description_error(kind: Kind, description: object) -> str | None:
-    """What is wrong with a description, as the rest of a sentence that begins with the plugin; None: nothing."""
+    """Return what is wrong with a description, as the rest of a sentence that begins with the plugin; None: nothing."""
     rules: Rules = load_named(kind.value.rules)
     for name, (wanted, holds) in rules.items():
         value = getattr(description, name, None)

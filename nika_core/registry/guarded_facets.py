@@ -202,7 +202,7 @@ class GuardedFacets(Facets):
 
 
 def _strict(report: Report) -> Report:
-    """A report that takes only what the user can be shown."""
+    """Wrap a report so that it takes only what the user can be shown."""
 
     def told(message: str, place: Place, **more: Any) -> None:
         if not isinstance(message, str) or not isinstance(place, Place):

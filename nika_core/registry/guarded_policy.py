@@ -27,11 +27,11 @@ class GuardedPolicy(Policy):
         self.decides = any(getattr(type(own), name, None) is not getattr(Policy, name) for name in asked)
 
     def limits(self, environ: Mapping[str, str]) -> tuple[Limit, ...]:
-        """The policy's bounds, with its name. Raises UsageError."""
+        """Return the policy's bounds, with its name. Raise UsageError."""
         return self._bounds(lambda: self._own.limits(environ))
 
     def keyword_limits(self, keyword: Keyword, environ: Mapping[str, str]) -> tuple[Limit, ...]:
-        """The policy's bounds of a keyword, with its name. Raises UsageError."""
+        """Return the policy's bounds of a keyword, with its name. Raise UsageError."""
         return self._bounds(lambda: self._own.keyword_limits(keyword, environ))
 
     def _bounds(self, ask: Callable[[], Iterable[Limit]]) -> tuple[Limit, ...]:
@@ -45,7 +45,7 @@ class GuardedPolicy(Policy):
             ) from error
 
     def admit(self, request: Admission) -> Refusal | None:
-        """The policy's refusal, with a code. A policy that raises refuses."""
+        """Return the policy's refusal, with a code. A policy that raises refuses."""
         try:
             refusal = self._own.admit(request)
             if refusal is not None and not isinstance(refusal, Refusal):
@@ -59,7 +59,7 @@ class GuardedPolicy(Policy):
         return None if refusal is None else replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
 
     def stages(self, limits: Mapping[str, float]) -> frozenset[Stage]:
-        """The stages at which the policy is asked. Raises UsageError."""
+        """Return the stages at which the policy is asked. Raise UsageError."""
         if not self.decides:
             return frozenset()
 
@@ -84,7 +84,7 @@ class GuardedPolicy(Policy):
         self._or_usage_error(lambda: self._own.ended(spending))
 
     def left(self, request: Admission) -> Mapping[str, float]:
-        """What is left of shared limits. Raises UsageError if the policy raises."""
+        """Return what is left of shared limits. Raise UsageError if the policy raises."""
 
         def ask() -> dict[str, float]:
             found = dict(self._own.left(request))

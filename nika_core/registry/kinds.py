@@ -214,6 +214,6 @@ BY_ID: Final = {kind.id: kind for kind in Kind}
 
 
 def load_named(name: str) -> Any:
-    """What "module:name" of the table names."""
+    """Return what "module:name" of the table names."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)

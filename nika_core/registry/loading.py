@@ -52,7 +52,7 @@ Description: TypeAlias = (
 
 
 def broken(record: PluginRecord, what: str, code: str = codes.PLUGIN_BROKEN) -> PluginError:
-    """The one clear sentence that a user of a broken plugin gets."""
+    """Return the one clear sentence that a user of a broken plugin gets."""
     return PluginError(
         code,
         f"the plugin for '{record.word}' ({record.origin}) {what}",
@@ -70,7 +70,7 @@ def metadata_error(record: PluginRecord) -> PluginError:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception on one line, bounded."""
+    """Return an exception on one line, bounded."""
     text = " ".join(str(error).split())
     return shorten(f"{type(error).__name__}: {text}", 300) if text else type(error).__name__
 
@@ -123,7 +123,7 @@ class Loader:
         return collect
 
     def load(self, record: PluginRecord) -> Description:
-        """The description that belongs to the offer. Raises PluginError."""
+        """Return the description that belongs to the offer. Raise PluginError."""
         if record.module not in self._modules:
             self._modules[record.module] = self._register(record)
         hook, expected = record.kind.value.hook, record.kind.description
@@ -196,7 +196,7 @@ class Loader:
 
 
 def load_object(record: PluginRecord, name: str) -> Any:
-    """What "package.module:Class" names. Raises PluginError."""
+    """Return what "package.module:Class" names. Raise PluginError."""
     module_name, _, attribute = name.partition(":")
     try:
         with plugin_code(record):
@@ -211,7 +211,7 @@ def load_object(record: PluginRecord, name: str) -> Any:
 
 
 def make(record: PluginRecord, name: str, *arguments: object) -> Any:
-    """An instance of what "package.module:Class" names.
+    """Return an instance of what "package.module:Class" names.
 
     Raises PluginError, or the TaskError or UsageError of what is made with arguments: what the user has given may be
     wrong.
@@ -229,7 +229,7 @@ def make(record: PluginRecord, name: str, *arguments: object) -> Any:
 
 
 def make_guarded(record: PluginRecord, description: Description, field: str, *arguments: object) -> Any:
-    """An instance of what a field of a description names, as the registry hands it out. Raises PluginError."""
+    """Return an instance of what a field of a description names, as the registry hands it out. Raise PluginError."""
     made = make(record, getattr(description, field), *arguments)
     guard = next(named.guard for named in record.kind.value.objects if named.field == field)
     return made if guard is None else load_named(guard)(made, record)

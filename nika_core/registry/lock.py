@@ -118,7 +118,7 @@ def read_lock(path: Path) -> dict[str, Locked] | None:
 
 
 def differences(wanted: Mapping[str, Locked], records: Iterable[PluginRecord]) -> list[str]:
-    """What is installed (and may be loaded) other than the lock says, a sentence each."""
+    """Return what is installed (and may be loaded) other than the lock says, a sentence each."""
     records = tuple(records)
     files = {each.name: each for each in installed_files(records)}
     differing = []

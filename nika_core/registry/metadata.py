@@ -122,7 +122,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def header(text: str, wanted: str) -> str:
-    """A line of METADATA. Raises KeyError."""
+    """Return a line of METADATA. Raise KeyError."""
     for line in text.partition("\n\n")[0].splitlines():  # what follows is the description
         name, colon, value = line.partition(":")
         if not line or not colon:
@@ -243,7 +243,7 @@ def folder_of(distribution: Distribution) -> str:
 
 
 def _readable_points(text: str, groups: Collection[str]) -> list[EntryPoint]:
-    """The entry points that can be read, so that their words can say what is wrong."""
+    """Return the entry points that can be read, so that their words can say what is wrong."""
     found: list[EntryPoint] = []
     group = ""
     for line in map(str.strip, text.splitlines()):
@@ -256,7 +256,7 @@ def _readable_points(text: str, groups: Collection[str]) -> list[EntryPoint]:
 
 
 def summaries(names: Collection[str]) -> dict[str, str]:
-    """The one sentence that each of these distributions says of itself; without those that say nothing."""
+    """Return the one sentence that each of these distributions says of itself; without those that say nothing."""
     found: dict[str, str] = {}
     for distribution in installed():
         try:
@@ -270,7 +270,7 @@ def summaries(names: Collection[str]) -> dict[str, str]:
 
 
 def installed() -> Iterable[Distribution]:
-    """All installed distributions, in the order of `sys.path`."""
+    """Return all installed distributions, in the order of `sys.path`."""
     found = [in_folder(path) for path in sys.path] if has_usual_finders() else [None]
     if None not in found:
         return [each for folder in found for each in folder or ()]

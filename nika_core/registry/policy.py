@@ -43,7 +43,7 @@ class PluginPolicy:
     prefer_where: str = "nika.yaml"
 
     def why_blocked(self, record: PluginRecord) -> str | None:
-        """One sentence that names the list; None when it may be loaded."""
+        """Return one sentence that names the list; None if it may be loaded."""
         for where, patterns in self.block:
             for pattern in patterns:
                 if _matches(pattern, record):
@@ -87,10 +87,10 @@ def _normal(name: str) -> str:
 
 
 def same_distribution(one: str, other: str) -> bool:
-    """Whether two names mean the same distribution (case, `-`, `_` and `.` do not count)."""
+    """Return whether two names mean the same distribution (case, `-`, `_` and `.` do not count)."""
     return _normal(one) == _normal(other)
 
 
 def patterns_of(text: str) -> tuple[str, ...]:
-    """The patterns of a comma-separated list, as the environment variables have it."""
+    """Return the patterns of a comma-separated list, as the environment variables have it."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

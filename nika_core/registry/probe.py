@@ -99,7 +99,7 @@ def _as_json(record: PluginRecord) -> dict[str, str]:
 
 
 def _try(records: Sequence[PluginRecord]) -> tuple[dict[PluginRecord, dict[str, Any]], PluginRecord | None]:
-    """What the process said of each, and the one that it began last."""
+    """Return what the process said of each, and the one that it began last."""
     command = [sys.executable, "-P", "-m", "nika_core.registry.probe"]  # -P: nothing from the folder one stands in
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with tempfile.TemporaryDirectory(prefix="nika-check-") as folder:
@@ -180,7 +180,7 @@ class _Counted:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept."""
+        """Flush nothing: nothing is kept."""
 
     def isatty(self) -> bool:
         return False

@@ -83,11 +83,11 @@ class Registry:
     # -- who offers what
 
     def words(self, kind: Kind) -> list[str]:
-        """Every word of this kind that may be used, in alphabetical order."""
+        """Return every word of this kind that may be used, in alphabetical order."""
         return sorted(word for (found, word) in self._by_word if found is kind)
 
     def records(self) -> tuple[PluginRecord, ...]:
-        """All that is installed, whether or not it may be used."""
+        """Return all that is installed, whether or not it may be used."""
         return self._records
 
     def unmatched(self) -> list[Unmatched]:
@@ -95,7 +95,7 @@ class Registry:
         return self._policy.unmatched(self._records)
 
     def installed(self, kind: Kind) -> list[str]:
-        """Every word of this kind that is there, also those that may not be used."""
+        """Return every word of this kind that is there, also those that may not be used."""
         return sorted({record.word for record in self._records if record.kind is kind})
 
     def record(self, kind: Kind, word: str) -> PluginRecord:
@@ -155,7 +155,7 @@ class Registry:
         return PluginError(code, f"no installed plugin offers the {name} '{word}'", hint=hint)
 
     def install_hint(self, word: str) -> str | None:
-        """What to install for a keyword that comes with Nika, but is not there."""
+        """Return what to install for a keyword that comes with Nika, but is not there."""
         return self._install_hint(Kind.KEYWORD, word)
 
     def _install_hint(self, kind: Kind, word: str) -> str | None:
@@ -163,11 +163,11 @@ class Registry:
         return f"install it: pip install {distribution}" if distribution in self._built_in else None
 
     def usable(self) -> list[PluginRecord]:
-        """Every offer that the lists allow and whose metadata can be read, whether or not it gets its word."""
+        """Return every offer that the lists allow and whose metadata can be read, whether or not it gets its word."""
         return [record for record in self.allowed() if not record.fault]
 
     def allowed(self) -> list[PluginRecord]:
-        """Every offer that the lists allow, those whose metadata cannot be read included."""
+        """Return every offer that the lists allow, those whose metadata cannot be read included."""
         return [record for record in self._records if record not in self._blocked]
 
     # -- what they bring
@@ -191,7 +191,7 @@ class Registry:
         return found
 
     def _object(self, kind: Kind, word: str, field: str) -> Any:
-        """The one instance of what a description's field names, guarded. Raises PluginError."""
+        """Return the one instance of what a description's field names, guarded. Raise PluginError."""
         record = self.record(kind, word)
         key = (record, field)
         if key not in self._objects:
@@ -199,33 +199,33 @@ class Registry:
         return self._objects[key]
 
     def keywords(self) -> list[str]:
-        """Every installed keyword; one that may not be used says why when it is asked for."""
+        """Return every installed keyword; one that may not be used says why when it is asked for."""
         return self.installed(Kind.KEYWORD)
 
     def keyword(self, word: str) -> Keyword:
-        """Raises PluginError."""
+        """Return the description of a keyword. Raise PluginError."""
         found = self._keywords.get(word)
         if found is None:
             found = self._keywords[word] = self._load(Kind.KEYWORD, word, Keyword)
         return found
 
     def facets(self, word: str) -> GuardedFacets:
-        """Raises PluginError."""
+        """Return the facets of a keyword, guarded. Raise PluginError."""
         found = self._facets.get(word)
         if found is None:
             found = self._facets[word] = self._object(Kind.KEYWORD, word, "facets")
         return found
 
     def sections(self) -> Mapping[str, Any]:
-        """The root keys that keywords bring, with their validators. Imports all keyword plugins."""
+        """Return the root keys that keywords bring, with their validators. Import all keyword plugins."""
         return sections.all_sections(self)
 
     def section(self, name: str) -> Any:
-        """The validator of a root key that a keyword brings; None if none does. Raises PluginError if several do."""
+        """Return the validator of a root key of a keyword; None: no keyword has it. Raise PluginError if several do."""
         return sections.find_section(self, name, self._policy.prefer.get(sections.id_of(name)))
 
     def keyword_words(self, *, built_in: bool) -> list[str]:
-        """The keywords that come with Nika itself, or all others."""
+        """Return the keywords that come with Nika itself, or all others."""
         return [word for word in self.words(Kind.KEYWORD) if self._is_built_in(word) is built_in]
 
     def _is_built_in(self, word: str) -> bool:
@@ -233,12 +233,12 @@ class Registry:
         return any(same_distribution(record.distribution, name) for record in records for name in self._built_in)
 
     def new_step(self, word: str) -> Step:
-        """A step for one run. Raises PluginError."""
+        """Return a step for one run. Raise PluginError."""
         made: Step = make(self.record(Kind.KEYWORD, word), self.keyword(word).step)
         return made
 
     def provider(self, name: str) -> Provider:
-        """Raises PluginError."""
+        """Return the description of a provider. Raise PluginError."""
         return self._load(Kind.PROVIDER, name, Provider)
 
     def provider_for(self, model: str) -> Provider | None:
@@ -268,25 +268,25 @@ class Registry:
                     yield provider
 
     def new_client(self, name: str, environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> Client:
-        """A client for one run; `settings` is the provider's part of the project file. Raises PluginError."""
+        """Return a client for one run; `settings` is the provider's part of the project file. Raise PluginError."""
         provider, record = self.provider(name), self.record(Kind.PROVIDER, name)
         more = () if provider.settings is None else (dict(settings or {}),)
         client: Client = make_guarded(record, provider, "client", environ, *more)
         return client
 
     def template_source(self, name: str) -> TemplateSource:
-        """Raises PluginError."""
+        """Return the description of a template source. Raise PluginError."""
         found = self._template_sources.get(name)
         if found is None:
             found = self._template_sources[name] = self._load(Kind.TEMPLATE_SOURCE, name, TemplateSource)
         return found
 
     def sources(self) -> list[str]:
-        """Every installed template source."""
+        """Return every installed template source."""
         return self.installed(Kind.TEMPLATE_SOURCE)
 
     def source(self, name: str) -> Source:
-        """Raises PluginError."""
+        """Return a template source. Raise PluginError."""
         if name not in self._sources:
             self._sources[name] = source = self._object(Kind.TEMPLATE_SOURCE, name, "source")
             description = self.template_source(name)
@@ -303,37 +303,37 @@ class Registry:
         return policy
 
     def comes_with_nika(self, record: PluginRecord) -> bool:
-        """Whether a plugin's distribution is one that Nika's own requires."""
+        """Return whether a plugin's distribution is one that Nika's own requires."""
         return any(same_distribution(record.distribution, name) for name in self._built_in)
 
     def notifier(self, word: str) -> NotifierDescription:
-        """Raises PluginError."""
+        """Return the description of a notifier. Raise PluginError."""
         return self._load(Kind.NOTIFIER, word, NotifierDescription)
 
     def new_notifier(self, word: str, setup: NotifierSetup) -> GuardedNotifier:
-        """A notifier for one run. Raises PluginError."""
+        """Return a notifier for one run. Raise PluginError."""
         notifier: GuardedNotifier = self._new(Kind.NOTIFIER, word, "notifier", setup)
         return notifier
 
     def observer(self, word: str) -> ObserverDescription:
-        """Raises PluginError."""
+        """Return the description of an observer. Raise PluginError."""
         return self._load(Kind.OBSERVER, word, ObserverDescription)
 
     def new_observer(self, word: str, setup: ObserverSetup) -> GuardedObserver:
-        """An observer for one run. Raises PluginError."""
+        """Return an observer for one run. Raise PluginError."""
         observer: GuardedObserver = self._new(Kind.OBSERVER, word, "observer", setup)
         return observer
 
     def secret_source(self, word: str) -> SecretSourceDescription:
-        """Raises PluginError."""
+        """Return the description of a secret source. Raise PluginError."""
         return self._load(Kind.SECRET_SOURCE, word, SecretSourceDescription)
 
     def secret_sources(self) -> list[str]:
-        """Every secret source that may be used, in the order in which they are asked. Raises PluginError."""
+        """Return every secret source that may be used, in the order in which they are asked. Raise PluginError."""
         return sorted(self.words(Kind.SECRET_SOURCE), key=lambda word: (self.secret_source(word).order, word))
 
     def new_secret_source(self, word: str, setup: SecretSourceSetup) -> GuardedSecretSource:
-        """A secret source for one run. Raises PluginError."""
+        """Return a secret source for one run. Raise PluginError."""
         source: GuardedSecretSource = self._new(Kind.SECRET_SOURCE, word, "source", setup)
         return source
 
@@ -342,36 +342,36 @@ class Registry:
         return make_guarded(record, self.description(record), field, setup)
 
     def project_files(self, word: str) -> dict[str, str]:
-        """The text of each file of a project template, by its path. Raises PluginError."""
+        """Return the text of each file of a project template, by its path. Raise PluginError."""
         record = self.record(Kind.PROJECT_TEMPLATE, word)
         files: dict[str, str] = make_guarded(record, self.description(record), "files")
         return files
 
     def settings_keys(self) -> list[str]:
-        """Every word that may be a key of the project file, of any kind of plugin that has settings."""
+        """Return every word that may be a key of the project file, of any kind of plugin that has settings."""
         return settings_keys.all_keys(self)
 
     def settings_owner(self, key: str) -> Any:
-        """The description of the plugin that has a key of the project file; None if none has. Raises PluginError."""
+        """Return the description of the plugin that owns a key of the project file; None: none. Raise PluginError."""
         return settings_keys.find_description(self, key)
 
     def prefers(self, id_: str) -> bool:
-        """Whether the project says which distribution has this word (`commands:run`)."""
+        """Return whether the project says which distribution has this word (`commands:run`)."""
         return id_ in self._policy.prefer
 
     def command_app(self, name: str) -> Any:
-        """The Typer app, or the function, of a command. Raises PluginError."""
+        """Return the Typer app, or the function, of a command. Raise PluginError."""
         record = self.record(Kind.COMMAND, name)
         return load_object(record, self._load(Kind.COMMAND, name, Command).app)
 
     # -- what people are told
 
     def listing(self) -> list[PluginStatus]:
-        """Every offer with its status as far as it is known without importing anything."""
+        """Return every offer with its status as far as it is known without importing anything."""
         return [status_of(record, self._blocked, self.record, self._loaded) for record in self._records]
 
     def failures(self) -> list[PluginError]:
-        """What was wrong with those that could not be loaded so far."""
+        """Return what was wrong with those that could not be loaded so far."""
         return [found for found in self._loaded.values() if isinstance(found, PluginError)]
 
     def try_out(self, record: PluginRecord) -> None:
@@ -381,5 +381,5 @@ class Registry:
             (load_object if named.load_only else make)(record, getattr(description, named.field))
 
     def import_seconds(self, record: PluginRecord) -> float | None:
-        """How long the plugin's module took to import; None when it was not."""
+        """Return how long the plugin's module took to import; None if it was not."""
         return self._loader.import_seconds.get(record.module)

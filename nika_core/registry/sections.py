@@ -22,25 +22,25 @@ class KeywordCatalog(Protocol):
     """The keywords that may be used."""
 
     def keyword_words(self, *, built_in: bool) -> list[str]:
-        """The keywords that come with Nika itself, or all others."""
+        """Return the keywords that come with Nika itself, or all others."""
         ...
 
     def keyword(self, word: str) -> Keyword:
-        """Raises PluginError."""
+        """Return the description of a keyword. Raise PluginError."""
         ...
 
     def record(self, kind: Kind, word: str) -> PluginRecord:
-        """Raises PluginError."""
+        """Return the record of a keyword's plugin. Raise PluginError."""
         ...
 
 
 def id_of(name: str) -> str:
-    """The section in `plugins: {prefer: ...}`."""
+    """Return the section in `plugins: {prefer: ...}`."""
     return f"{SECTIONS}{name}"
 
 
 def all_sections(catalog: KeywordCatalog) -> Mapping[str, Any]:
-    """Every section with its validator. Imports all keyword plugins."""
+    """Return every section with its validator. Import all keyword plugins."""
     found: dict[str, Any] = {}
     for built_in in (False, True):
         for keyword in _loaded(catalog, catalog.keyword_words(built_in=built_in)):
@@ -49,7 +49,7 @@ def all_sections(catalog: KeywordCatalog) -> Mapping[str, Any]:
 
 
 def find_section(catalog: KeywordCatalog, name: str, preferred: str | None = None) -> Any:
-    """The validator of a section; None if no keyword brings it. Imports other plugins than Nika's only if it must.
+    """Return the validator of a section; None if no keyword brings it. Import Nika's own plugins first.
 
     Args:
         preferred: the distribution whose section it is to be.
@@ -92,7 +92,7 @@ def _conflict(name: str, records: list[PluginRecord], preferred: str | None) -> 
 
 
 def conflict_notes(sections: Mapping[PluginRecord, Iterable[str]]) -> dict[PluginRecord, list[str]]:
-    """What to tell of plugins whose sections another distribution brings, too."""
+    """Return what to tell of plugins whose sections another distribution brings, too."""
     owners: dict[str, list[PluginRecord]] = {}
     for record, names in sections.items():
         for name in names:

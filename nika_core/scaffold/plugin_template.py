@@ -101,7 +101,7 @@ def make_plugin(folder: Path, wanted: NewPlugin) -> Path:
 
 
 def rendered_file(wanted: NewPlugin, name: str) -> str:
-    """The text of the project's file of this name, without writing anything. Raises UsageError."""
+    """Return the text of the project's file of this name, without writing anything. Raise UsageError."""
     template = _template()
     answers = _answers(json.loads((template / "cookiecutter.json").read_text("utf-8")), wanted)
     files = _files(template / _PROJECT, answers)
@@ -111,7 +111,7 @@ def rendered_file(wanted: NewPlugin, name: str) -> str:
 
 
 def render_template(text: str, answers: Mapping[str, Any]) -> str:
-    """`text` with its expressions replaced; everything else stays as it is."""
+    """Return `text` with its expressions replaced; everything else stays as it is."""
 
     def value(match: re.Match[str]) -> str:
         name, index, filters = match.groups()

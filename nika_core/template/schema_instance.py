@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.template.json_check import schema_validator
+from nika_core.template.pattern_search import is_in
 from nika_core.template.pattern_text import texts_matching
 
 _TYPES: Final = ("object", "string", "array", "integer", "number", "boolean", "null")
@@ -69,7 +70,7 @@ class _Builder:
         return bool(self._validator.evolve(schema=schema).is_valid(value))
 
     def valid(self, schema: Any, depth: int) -> Iterator[Json]:
-        """The candidates of a schema that it accepts."""
+        """Yield the candidates of a schema that it accepts."""
         if depth < 0 or schema is False:
             return
         for value in islice(self._candidates(schema, depth), _MOST_TRIED if depth else 3):
@@ -150,7 +151,7 @@ class _Builder:
         yield value
 
     def _new_names(self, schema: JsonObject, depth: int) -> Iterator[str]:
-        """Names for properties that the schema does not name."""
+        """Yield names for properties that the schema does not name."""
         texts = [text for pattern in schema.get("patternProperties", {}) for text in texts_matching(pattern)]
         patterns = (f"{text}{number or ''}" for number in range(10) for text in texts)
         named = self.valid({"type": "string", **_mapping(schema.get("propertyNames"))}, depth - 1)
@@ -199,7 +200,7 @@ def _mapping(schema: Any) -> JsonObject:
 
 
 def _all_of(schemas: Iterable[Any]) -> Any:
-    """One schema for several: what they say together, as far as one keyword can say it."""
+    """Return one schema for several: what they say together, as far as one keyword can say it."""
     merged: dict[str, Any] = {}
     for schema in schemas:
         if schema is False:
@@ -244,7 +245,7 @@ def _equal(one: Json, other: Json) -> bool:
 
 
 def _in_turn(candidates: Iterable[Iterator[Json]]) -> Iterator[Json]:
-    """The first of each, then the second of each, and so on."""
+    """Yield the first of each, then the second of each, and so on."""
     left = list(candidates)
     while left:
         still = []
@@ -258,7 +259,7 @@ def _in_turn(candidates: Iterable[Iterator[Json]]) -> Iterator[Json]:
 
 def _matches(pattern: str, name: str) -> bool:
     try:
-        return re.search(pattern, name) is not None
+        return is_in(pattern, name)
     except re.error:
         return False
 
@@ -303,7 +304,7 @@ def _numbers(schema: JsonObject, *, whole: bool) -> Iterator[int | float]:
 
 
 def _bound(schema: JsonObject, name: str, exclusive: str, nearer: Any) -> tuple[Fraction | None, bool]:
-    """A bound, and whether it is outside itself. `exclusiveMinimum` was true or false before draft 6."""
+    """Return a bound, and whether it is outside itself. `exclusiveMinimum` was true or false before draft 6."""
     own, other = schema.get(name), schema.get(exclusive)
     if isinstance(other, bool) or other is None:
         return (None if own is None else Fraction(str(own))), other is True

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,25 @@ def test_a_malformed_timeout_is_a_mistake_in_the_call(timeout: str) -> None:
 
 
 # -- the process stays as it was
+
+
+@pytest.mark.parametrize(
+    "option", [{"max_concurrent": 0}, {"max_concurrent": -1}, {"timeout": 0}, {"timeout": float("nan")}, {"key": 5}]
+)
+def test_a_value_with_which_no_run_could_go_on_is_a_mistake_in_the_call(option: Any) -> None:
+    with pytest.raises(nika.UsageError, match=next(iter(option))):
+        nika.run(HELLO, **option)
+
+
+def test_a_misspelt_option_is_refused_and_nothing_runs(folder: Path) -> None:
+    flow = "tasks:\n  - {id: a, shell: touch it}\n"
+    misspelt: Any = {"recordng": "folder"}
+    for call in (nika.run, nika.stream, nika.plan, nika.validate, nika.limits):
+        with pytest.raises(TypeError, match="unknown option 'recordng'"):
+            call(*(() if call is nika.limits else (flow,)), **misspelt)
+    with pytest.raises(TypeError, match="did you mean 'record'"):
+        nika.resume("last", **misspelt)
+    assert not (folder / "it").exists()
 
 
 def test_it_prints_nothing_and_leaves_the_process_alone(capfd: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,32 @@ def test_no_secret_is_in_a_recording_not_even_one_that_is_learned_later(tmp_path
     assert len(stamps) == 2
 
 
+def test_a_secret_that_is_a_word_of_nika_s_formats_damages_neither_the_history_nor_the_recording(tmp_path: Path):
+    words = ["arguments", "assistant", "category", "content", "definition", "execution", "inputTokens", "keyword"]
+    words += ["message", "messages", "models", "output", "payload", "provider", "stopReason"]
+    secrets = {f"SERVICE_{number}_PASSWORD": word for number, word in enumerate(words)}
+    path = write(
+        tmp_path,
+        """
+        agent: {provider: mock, model: mock}
+        tasks:
+          - {id: bad, shell: exit 3, onError: {value: gone}}
+          - {id: talk, agent: "{{bad}}"}
+          - {id: hide, set: {key: "output, message"}}
+        """,
+    )
+    result = run(path, secrets, record=tmp_path / "rec", journal=tmp_path / "history")
+    assert result.succeeded
+    assert [task.id for task in nika.runs.get(result.run_id, folder=tmp_path / "history").tasks] == [
+        "bad",
+        "talk",
+        "hide",
+    ]
+    replayed = run(path, secrets, recording=tmp_path / "rec")
+    assert task(replayed, "talk").output == "mock: gone"
+    assert all("output, message" not in text for text in contents(tmp_path / "rec").values())
+
+
 def test_a_recording_is_the_same_whenever_and_wherever_it_is_made(tmp_path: Path, stamps: list[Any]):
     text = 'tasks:\n  - {id: it, shell: "echo $PWD ${run.id} ${run.folder}"}\n  - {id: on, stamp: "{{it}}"}\n'
     found = []
@@ -353,3 +379,37 @@ def test_a_recording_that_is_not_this_workflow_s_or_cannot_be_read_is_refused(tm
     with pytest.raises(UsageError, match="`gave` is missing"):
         run(path, recording=tmp_path / "rec")
     assert stamps == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("gave", "says"),
+    [
+        ("7", "`gave[0]` is not a mapping"),
+        ("{}", "`gave[0].output` is missing"),
+        ("{output: 2020-01-01}", "`gave[0].output` is a date, which is no JSON: put it in quotes"),
+        ("{output: {1: a}}", "the key `1` in `gave[0].output` is no text"),
+        ("{output: &a [1], usage: {models: *a}}", "is an alias"),
+        ("{error: {message: gone, category: bad luck}}", "`gave[0].error.category` is none of timeout"),
+        ("{output: a, usage: {inputTokens: -1}}", "`gave[0].usage.inputTokens` is not a whole number from 0 on"),
+        ("{output: a, usage: {costUsd: 'NaN'}}", "`gave[0].usage.costUsd` is not an amount"),
+        ("{output: a, calls: [{model: m}]}", "`gave[0].calls[0].gave` is missing"),
+        (
+            "{output: a, messages: [{role: user, content: [{type: odd}]}]}",
+            "`gave[0].messages[0].content[0].type` is none of",
+        ),
+    ],
+)
+def test_a_file_of_a_recording_with_a_value_of_the_wrong_kind_is_refused_with_its_place(
+    tmp_path: Path, gave: str, says: str
+):
+    (tmp_path / "recording.yaml").write_text("version: 1\nworkflow: flow\n")
+    (tmp_path / "mark.yaml").write_text(f"task: mark\nkeyword: stamp\ngiven: {{}}\ngave: [{gave}]\n")
+    with pytest.raises(UsageError) as refused:
+        Recording.open(tmp_path)
+    assert says in refused.value.message
+    assert str(refused.value.place) == str(tmp_path / "mark.yaml")
+
+
+def test_a_folder_with_a_name_that_no_folder_has_is_no_recording():
+    with pytest.raises(UsageError, match="there is no recording in"):
+        Recording.open("x" * 5000)

@@ -234,6 +234,37 @@ async def test_a_batch_that_is_not_done_is_asked_for_again_by_one_work_for_all(
     assert nika.to_json(nika.backends.result(result))["usage"]["totalTokens"] == 30
 
 
+@pytest.mark.parametrize("made_again", [False, True])
+async def test_a_run_that_has_waited_for_its_batch_for_long_does_nothing_but_wait(
+    folder: Path, *, made_again: bool
+) -> None:
+    script = folder / "script.json"
+    script.write_text(json.dumps({"replies": [{"text": "fine"}], "batch": {"polls": 9}}))
+    environ = {"NIKA_MOCK_SCRIPT": str(script), "NIKA_BATCH_WAIT": "100s"}
+    text = "agent: {model: mock, maxTokens: 50}\ntasks:\n  - {id: a, llm: one}\n"
+    definition, time = definition_of(folder, text, environ, economy=True), [1000.0]
+    kernel = kernel_of(folder)
+    driver, runner = kernel.driver(definition, lambda: time[0]), kernel.runner(definition)
+    [work] = driver.start()
+    assert isinstance(work, StartWork)
+    driver.ended(work.id, (await runner.run(work.work)).report)
+    await runner.close()
+    if made_again:
+        driver = kernel.driver(definition, lambda: time[0], json.loads(json.dumps(driver.snapshot())))
+        driver.resume()
+
+    time[0] = 1099.0
+    before = driver.view(0)
+    time[0] = 1100.0
+    after = driver.view(0)
+
+    assert (before["idle"], after["idle"]) == (False, True)
+    [waits] = after["waiting"]
+    assert (waits["task"], waits["about"]) == ("a", {"kind": "batch", "provider": "mock"})
+    result = nika.backends.paused("r", "w", after["waiting"])
+    assert (result.status, result.task("a").waits_for) == (nika.RunStatus.PAUSED, waits["about"])
+
+
 async def test_what_a_batch_may_take_stays_out_of_the_budget_until_it_is_done(folder: Path) -> None:
     script = folder / "script.json"
     script.write_text(json.dumps({"replies": [{"text": "fine", "times": 2}], "batch": {"polls": 1}}))

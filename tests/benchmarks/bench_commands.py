@@ -101,10 +101,11 @@ def absolute(measure: str, seconds: float, goal: float) -> Row:
     return Row(measure, duration(seconds), f"goal: {duration(goal)}", seconds / goal, 1.0, reported=True)
 
 
-def a_task(commands: Commands, shape: str) -> Row:
-    """What one more mocked `llm` task costs a whole command."""
-    one, many = (commands.seconds("run", f"{shape}{count}.nika.yaml") for count in (1, 1001))
-    return absolute(f"1,000 mocked llm tasks, a {shape}: each", (many - one) / 1000, 0.25e-3)
+def a_task(commands: Commands, shape: str, *options: str) -> Row:
+    """What one more `llm` task costs a whole command: with `--mock`, or with the provider `mock`."""
+    one, many = (commands.seconds("run", *options, f"{shape}{count}.nika.yaml") for count in (1, 1001))
+    how = options[0] if options else "provider mock"
+    return absolute(f"1,000 llm tasks, {how}, a {shape}: each", (many - one) / 1000, 0.25e-3)
 
 
 def conversations(commands: Commands) -> list[Row]:
@@ -195,6 +196,7 @@ def main() -> None:
         commands.cost("run", "fan1.nika.yaml")  # which compiles the modules
         tell(
             [
+                *(a_task(commands, shape, "--mock") for shape in ("fan", "chain")),
                 *(a_task(commands, shape) for shape in ("fan", "chain")),
                 *conversations(commands),
                 absolute("nika validate, 500 files", commands.seconds("validate", "files"), 0.7),

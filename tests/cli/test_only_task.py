@@ -87,6 +87,18 @@ def test_it_is_refused_if_something_that_it_needs_is_missing(project: Project) -
         project.run("last")
 
 
+def test_a_value_that_stood_in_for_a_failure_is_taken_with_the_failure(tmp_path: Path) -> None:
+    path = tmp_path / "w.nika.yaml"
+    path.write_text(
+        "tasks:\n"
+        "  - {id: bad, shell: echo x >> bad; exit 3, onError: {value: instead}}\n"
+        "  - {id: say, set: '{{bad}}: ${error.bad.code}'}\n"
+    )
+    assert nika.run(path).output == "instead: NIKA-080"
+    assert nika.run(path, only="say").output == "instead: NIKA-080"
+    assert (tmp_path / "bad").read_text() == "x\n"
+
+
 def test_it_is_refused_without_an_earlier_run_and_a_mocked_one_does_not_count(project: Project) -> None:
     project.run(mock=True)
     with pytest.raises(UsageError, match="has not been run here"):

@@ -109,17 +109,38 @@ def test_a_list_says_how_its_items_stand_and_how_to_ask_for_one(project: Project
     assert f"nika why {run.run_id} 'each[0]'" in project.why("each").message
 
 
+def test_a_list_that_is_shorter_in_a_later_life_of_the_run_has_no_more_items_than_that(tmp_path: Path) -> None:
+    (tmp_path / "w.nika.yaml").write_text(
+        "tasks:\n"
+        "  - {id: names, shell: cat names, output: lines}\n"
+        "  - {id: each, forEach: '{{names}}', shell: 'test ${each.item} != bad'}\n"
+    )
+    (tmp_path / "names").write_text("a\nb\nbad\n")
+    failed = nika.run(tmp_path / "w.nika.yaml")
+    (tmp_path / "names").write_text("b\na\n")
+    nika.resume(failed.run_id, rerun_from="names", folder=tmp_path)
+    assert nika.runs.why("last", "each", folder=tmp_path).message.startswith("it ran: 2 success in it,")
+    with pytest.raises(UsageError, match=r"has no task 'each\[2\]'"):
+        nika.runs.why("last", "each[2]", folder=tmp_path)
+
+
 def test_a_skipped_task_says_why(project: Project) -> None:
     project.run()
     assert "did not hold" in project.why("never").message
 
 
 def test_a_result_that_was_not_kept_is_told_from_one_that_is_too_old(project: Project) -> None:
+    project.run()
     nika.run(project.folder / "w.nika.yaml", no_cache=True)
+    assert "(--no-cache)" in project.why("work").message
+    (project.folder / ".nika" / "cache.db").unlink()
     project.run()
     assert "kept no results" in project.why("work").message
     nika.run(project.folder / "w.nika.yaml", refresh=True)
-    assert "--refresh" in project.why("work").message
+    assert "(--refresh)" in project.why("work").message
+    (project.folder / ".nika" / "cache.db").unlink()
+    project.run()
+    assert "cannot be read in .nika/cache.db" in project.why("work").message
 
 
 def test_a_resumed_run_says_what_resuming_decided(project: Project) -> None:

@@ -31,6 +31,7 @@ EXCEPTIONS = {
     "nika_core/cli/exit_deadline.py": "opens the null device",
     "nika_core/cli/console.py": "opens the null device",
     "nika_core/cli/program.py": "opens the null device",
+    "plugins/command-mcp/nika_command_mcp/stdio.py": "opens its standard input and the null device",
     "plugins/command-ui/nika_command_ui/server.py": "reads the files of its own page",
     "nika_core/registry/metadata.py": "reads what installers wrote about installed distributions",
     "nika_core/registry/probe.py": "reads and writes a file in a temporary folder of its own",

@@ -76,7 +76,7 @@ class Allowances:
         return granted
 
     def withdraw(self, id_: str) -> None:
-        """A work that waits is no longer wanted."""
+        """Withdraw work that waits and is no longer wanted."""
         self._wishes = [wish for wish in self._wishes if wish.id != id_]
 
     def settle(self, id_: str, spent: JsonObject | None) -> None:

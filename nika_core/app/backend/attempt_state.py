@@ -61,17 +61,17 @@ class AttemptState:
         return self._spent
 
     def begin(self) -> None:
-        """An attempt begins; if it is the first, nothing was lost."""
+        """Begin an attempt; if it is the first, nothing was lost."""
         if self._lost:
             self.failures.append({"attempt": self.attempt - 1, "delay": 0.0, "failure": _lost().as_json()})
         self._lost = False
 
     def use(self, usage: Usage) -> None:
-        """An attempt has used this."""
+        """Count what an attempt has used."""
         self.usage = self.usage + usage
 
     def failed(self, delay: float, failure: Failure) -> None:
-        """An attempt failed, and another one follows."""
+        """Note that an attempt failed and another one follows."""
         self.failures.append({"attempt": self.attempt, "delay": delay, "failure": failure.as_json()})
 
 
@@ -116,6 +116,10 @@ class KeptCalls:
         if self._unsettled and self._settle is not None:
             self._unsettled = False
             await self._settle()
+
+    def end(self) -> None:
+        """Hand on nothing any more: the work has ended."""
+        self._keep = None
 
     def keep(self) -> None:
         """Hand the state on."""

@@ -21,7 +21,7 @@ from nika_core.model.ids import NodeId, top_task
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.question import AnswerError, OpenQuestion, check_answer, is_question, question_of
-from nika_core.model.state import RunResult, RunStatus
+from nika_core.model.state import RunResult, RunStatus, TaskResult
 from nika_core.plugin import BackendDescription, BackendSetup, Submission
 from nika_core.registry import Kind, Registry
 from nika_core.registry.loading import make_guarded
@@ -100,7 +100,14 @@ def event_of(run_id: str, data: JsonObject) -> Event:
 
 def paused_result(run_id: str, workflow: str, waiting: tuple[JsonObject, ...]) -> RunResult:
     """Return the result of a run that goes on when something comes that it waits for."""
-    return RunResult(run_id, workflow, RunStatus.PAUSED, (), questions=waiting_questions(run_id, workflow, waiting))
+    questions = waiting_questions(run_id, workflow, waiting)
+    asked = {question.task for question in questions}
+    others = tuple(
+        TaskResult(wait["task"], wait.get("keyword", ""), "cancelled", waits_for=wait["about"])
+        for wait in waiting
+        if wait["task"] not in asked
+    )
+    return RunResult(run_id, workflow, RunStatus.PAUSED, others, questions=questions)
 
 
 def waiting_questions(run_id: str, workflow: str, waiting: tuple[JsonObject, ...]) -> tuple[OpenQuestion, ...]:

@@ -73,7 +73,7 @@ class Kernel:
         with self._lock:
             prepared = self._prepared.get(key)
             if prepared is None:
-                prepared = open_definition(definition, self._cache, environ, self._workspace.passed)
+                prepared = open_definition(definition, self._cache, environ, self._workspace.passed, driven=driven)
                 while len(self._prepared) >= _KEPT:
                     del self._prepared[next(iter(self._prepared))]
                 self._prepared[key] = prepared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from nika_core.app.run_options import RunOptions
 from nika_core.app.workspace import Workspace
 from nika_core.errors import PluginError, UsageError
 from nika_core.model.json import JsonObject
+from nika_core.model.limits import Limit
 from nika_core.model.project import FILE_NAME
 from nika_core.registry import Kind
 from nika_core.values import replace
@@ -22,7 +23,7 @@ _NO_PROJECT: Final = "labels: {}\n"  # so that no project file of this machine c
 
 
 def open_definition(
-    definition: JsonObject, cache: Path, environ: Mapping[str, str], plugins: Iterable[object] = ()
+    definition: JsonObject, cache: Path, environ: Mapping[str, str], plugins: Iterable[object] = (), *, driven: bool
 ) -> PreparedRun:
     """Return a run, prepared from its definition. Raise NikaError.
 
@@ -30,6 +31,8 @@ def open_definition(
         cache: where its files are put, unless all machines share a folder.
         environ: the environment variables besides those of the definition, which win.
         plugins: as for `Workspace.open`.
+        driven: whether the run is driven with it. If not, what this machine's own environment and its organization
+            allow holds for the work that is done here, if it is less than what the run may do.
     """
     require_form(definition)
     root = files_folder(definition, cache)
@@ -40,7 +43,18 @@ def open_definition(
     options = RunOptions(inputs=definition["inputs"], **definition["options"])
     loaded = workspace.load(root / definition["workflow"])
     prepared = prepare_run(workspace, loaded, options, elsewhere=True)
-    return replace(prepared, limits=limits_of(definition))
+    limits = limits_of(definition)
+    return replace(prepared, limits=limits if driven else limits.narrowed(_own_limits(prepared, definition)))
+
+
+def _own_limits(prepared: PreparedRun, definition: JsonObject) -> Iterator[Limit]:
+    """Yield the limits that this machine sets, and not the run."""
+    workspace = prepared.workspace
+    organization = {str(file.path) for file in workspace.organization}
+    for limit in prepared.limits:
+        own = limit.name in workspace.environ and limit.name not in definition["environ"]
+        if limit.origin in organization or (own and limit.origin == "environment"):
+            yield limit
 
 
 def require_form(definition: JsonObject) -> None:

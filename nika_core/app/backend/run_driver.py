@@ -36,6 +36,7 @@ from nika_core.engine.core.messages import (
     TaskEnded,
     TaskWaits,
     TimerFired,
+    Wait,
     wait_timer,
 )
 from nika_core.engine.core.results_json import run_result_json
@@ -43,15 +44,18 @@ from nika_core.engine.core.values_json import core_event_of, wait_json
 from nika_core.engine.llm.batching import AGAIN
 from nika_core.engine.local.group_durations import GroupDurations
 from nika_core.errors import Category
-from nika_core.model.codec import usage_json
+from nika_core.model.codec import usage_json, usage_of
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
+from nika_core.model.limits import LimitKind
 from nika_core.model.question import is_question
 from nika_core.model.state import Failure
-from nika_core.plugin import backend
+from nika_core.model.usage import NOTHING
+from nika_core.plugin import Stage, backend
 
 _NOTICE: Final = "/notice/"  # ends, with the beginning of a key, the id of work that tells of a question
 _KEY: Final = 16
+_END: Final = "/ended"  # the id of work that tells the limit policies of the run's end
 _DECISION: Final = "/decision"  # ends the id of work that is a question to the main agent
 
 
@@ -76,14 +80,21 @@ class CoreDriver:
         self._waiting: dict[str, JsonObject] = {}  # by node, as people are shown it
         self._used: dict[str, Json] = {}  # by works that are done again for a larger allowance, by key
         self._memo: dict[str, Json] = {}  # what works had paid for that are done again, by key
+        self._batched: dict[str, JsonObject] = {}  # by the id of work, since when it waits for which batch
+        self._patience = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
         self._timers: dict[str, float] = {}
         self._inbox: list[CoreEvent] = []
         self._actions: list[backend.DriverAction] = []
         self._finished = False
+        policies = (definition.get("policies") or {}).get("stages", ())
+        self._asks_policies = bool(policies)
+        self._tells_end = Stage.ENDED in policies
+        self._spent = self._before = sum((each.outcome.usage for each in context.plan.previous.values()), NOTHING)
+        self._end: JsonObject | None = None  # it has ended, and the limit policies are told
         self._started = now()
         if snapshot is None:
             self._core = Core(context.plan)
-            self._allowances.charge(earlier.outcome.usage for earlier in context.plan.previous.values())
+            self._allowances.charge([self._before])
             return
         self._core = Core.restore(context.plan, snapshot["core"])
         self._started, self._timers, self._memo = snapshot["started"], snapshot["timers"], snapshot["memo"]
@@ -91,6 +102,8 @@ class CoreDriver:
         self._allowances.restore(snapshot["allowances"])
         self._postponed.restore(snapshot["postponed"])
         self._told = list(snapshot["told"])
+        self._spent, self._end = usage_of(snapshot.get("spent")), snapshot.get("end")
+        self._batched = dict(snapshot.get("batched") or {})
         context.restore_events(snapshot)
 
     # ---- what a backend calls
@@ -103,6 +116,8 @@ class CoreDriver:
         """Go on from a snapshot."""
         for name, due in list(self._timers.items()):
             self._actions.append(backend.SetTimer(name, max(0.0, due - self._now())))
+        if self._end is not None:
+            self._tell_end(self._end)
         for key in self._postponed.keys:
             if TIMER + key not in self._timers:
                 self._start_timer(TIMER + key, 0.0)
@@ -110,6 +125,8 @@ class CoreDriver:
 
     def ended(self, id: str, report: JsonObject) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take a report."""
+        if id == _END:
+            return self._ended()
         if id in self._telling:
             self._telling.remove(id)
             self._told.append(id)
@@ -129,6 +146,7 @@ class CoreDriver:
             if later or event.wait.key == NEEDS:  # no news for the core: the same work again
                 self._used[asked.key] = usage_json(event.usage)
                 if later:
+                    self._batched.setdefault(id, self._batch_wait(asked, event.wait))
                     self._postpone(event.wait.key, id)
                 else:
                     self._allowances.settle(id, NO_SPENDING)
@@ -138,6 +156,11 @@ class CoreDriver:
         elif isinstance(asked, TaskCall):
             self._memo.pop(asked.key, None)
         del self._running[id]
+        self._batched.pop(id, None)
+        if isinstance(event, TaskEnded):
+            self._spent += event.outcome.usage
+        elif isinstance(event, TaskWaits | AgentDecision):
+            self._spent += event.usage
         self._allowances.settle(id, NO_SPENDING)
         self._go_on(self._postponed.ended(id))
         if (reason := self._stopped.pop(id, None)) is not None and isinstance(event, TaskEnded):
@@ -149,11 +172,15 @@ class CoreDriver:
 
     def lost(self, id: str, message: str) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take note that there will be no report."""
+        if id == _END:
+            self._context.notice(f"the limit policies were not told of the run's end: {message}")
+            return self._ended()
         if id in self._telling:
             self._telling.remove(id)
             self._context.notice(f"nobody was told of a question: {message}", NodeId(id.partition("#")[0]))
             return []
         asked = self._running.pop(id, None)
+        self._batched.pop(id, None)
         if asked is None:
             return []
         self._allowances.settle(id, None)
@@ -189,15 +216,25 @@ class CoreDriver:
 
     def view(self, since: int) -> JsonObject:
         """Return what people are shown."""
+        waiting = [*self._waiting.values(), *({"key": "", **batched} for batched in self._batched.values())]
         return {
             "events": self._context.events_after(since),
-            "waiting": list(self._waiting.values()),
-            "idle": bool(self._waiting) and not self._running and not self._timers_run,
+            "waiting": waiting,
+            "idle": bool(waiting) and not self._timers_run and all(map(self._has_waited_long, self._running)),
         }
+
+    def _batch_wait(self, call: TaskCall, wait: Wait) -> JsonObject:
+        """Return what people are shown of work that waits for a batch."""
+        return {"task": call.node, "keyword": call.keyword, "since": self._now(), "about": wait.about}
+
+    def _has_waited_long(self, id_: str) -> bool:
+        """Return whether work has waited for its batch for as long as a run on one machine stays for one."""
+        batched = self._batched.get(id_)
+        return batched is not None and self._patience is not None and self._now() - batched["since"] >= self._patience
 
     @property
     def _timers_run(self) -> bool:
-        return any(not name.startswith("wait:") and name != "run" for name in self._timers)
+        return any(not name.startswith(("wait:", TIMER)) and name != "run" for name in self._timers)
 
     def snapshot(self) -> JsonObject:
         """Return its state."""
@@ -210,6 +247,9 @@ class CoreDriver:
             "allowances": self._allowances.snapshot(),
             "postponed": self._postponed.snapshot(),
             "told": list(self._told),
+            "spent": usage_json(self._spent),
+            "end": self._end,
+            "batched": dict(self._batched),
             **self._context.events_snapshot(),
         }
 
@@ -258,7 +298,20 @@ class CoreDriver:
             case Finish(result):
                 duration = self._now() - self._started
                 result = self._group_durations.in_result(replaced(result, duration=duration))
-                self._actions.append(backend.EndRun(run_result_json(result)))
+                self._tell_end(run_result_json(result))
+
+    def _tell_end(self, result: JsonObject) -> None:
+        """End the run, after the limit policies were told of it if any wants to know."""
+        if not self._tells_end:
+            self._actions.append(backend.EndRun(result))
+            return
+        self._end = result
+        told = {"status": result["status"], "usage": usage_json(self._spent), "earlier": usage_json(self._before)}
+        self._actions.append(backend.StartWork(_END, "", {"ended": told}))
+
+    def _ended(self) -> Sequence[backend.DriverAction]:
+        result, self._end = self._end, None
+        return [] if result is None else [backend.EndRun(result)]
 
     def _start(self, call: TaskCall) -> None:
         event = self._context.in_place(call)
@@ -293,6 +346,8 @@ class CoreDriver:
             work["memo"] = memo
         if (used := self._used.get(call.key)) is not None:
             work["used"] = used
+        if self._asks_policies:
+            work["spent"] = usage_json(self._spent)
         start = backend.StartWork(id_, call.keyword, work, self._context.stays_with(call.keyword))
         self._begin(start, call.budgets, needs, spends=self._context.calls_models(call.keyword))
 
@@ -310,7 +365,9 @@ class CoreDriver:
     def _decide(self, command: AskDecision) -> None:
         id_ = f"{command.node}#{command.epoch}{_DECISION}"
         self._running[id_] = command
-        work: JsonObject = {"decision": self._context.decision_json(command), "memo": None}
+        work: dict[str, Any] = {"decision": self._context.decision_json(command), "memo": None}
+        if self._asks_policies:
+            work["spent"] = usage_json(self._spent)
         self._begin(backend.StartWork(id_, "", work), command.budgets, None, spends=True)
 
     def _cancel(self, command: CancelTask) -> None:
@@ -320,6 +377,7 @@ class CoreDriver:
             self._allowances.withdraw(id_)
             self._allowances.settle(id_, None)
             del self._running[id_]
+            self._batched.pop(id_, None)
             failure = Failure(codes.CANCELLED, Category.CANCELLED, command.reason)
             self._inbox.append(TaskEnded(command.node, command.epoch, Outcome(has_output=False, failure=failure)))
         elif id_ in self._running:

@@ -15,9 +15,11 @@ from nika_core.app.backend.live_events import LiveEvents, ShowLive
 from nika_core.app.backend.opening import require_same_plugin, run_folder
 from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
+from nika_core.app.policy_facts import PolicyFacts
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import question_notices
 from nika_core.app.run_folder import RunFolder
+from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.calls import call_of
 from nika_core.engine.core.decisions_json import decision_of
@@ -29,10 +31,12 @@ from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.services import TaskServices
 from nika_core.errors import Category, NikaError, TaskError
 from nika_core.journal.encoding import decode, encode
+from nika_core.model.codec import usage_of
 from nika_core.model.events import Event
 from nika_core.model.ids import NodeId, identity_in
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure
+from nika_core.model.usage import NOTHING, Usage
 from nika_core.plugin import backend
 from nika_core.values import replace
 
@@ -66,11 +70,14 @@ class RunRunner:
         self._events: dict[str, list[JsonObject]] = {}  # by node, of works that are under way
         self._kept: dict[str, KeptCalls] = {}  # the same
         folder = RunFolder(run_folder(definition))
+        self._spent: Usage = NOTHING  # by the whole run, as its driver last said
+        self._policies = self._run_policies()
         services = run_services(
             prepared,
             self._budget,
             folder,
             notice=self._notice,
+            policies=self._policies,
             batchable=batchable_in(prepared, definition),
             detached=True,
             answers=answers_of(prepared.options),
@@ -99,6 +106,8 @@ class RunRunner:
         """Make one attempt."""
         if "notice" in work:
             return await self._tell(work["notice"])
+        if "ended" in work:
+            return await self._tell_end(work["ended"])
         node = work["decision"]["node"] if "decision" in work else work["call"]["node"]
         key = work["decision"]["identity"] if "decision" in work else identity_in(work["call"]["key"])
         events = self._events[node] = []
@@ -110,6 +119,9 @@ class RunRunner:
         now.begin()
         kept = self._kept[node] = KeptCalls(now, allowance, keep, self._prepared.masker.json, settle)
         kept.keep()
+        if self._policies is not None:
+            self._spent = usage_of(work.get("spent"))
+            self._policies.settle_earlier(now.memo, kept)  # what an attempt that was lost could not tell
         if show is not None:
             self._live.shown_to[node] = show
         try:
@@ -122,6 +134,7 @@ class RunRunner:
                 return self._end(_too_large(end.report, size, max_bytes), now, [], allowance)
             return end
         finally:
+            kept.end()
             self._events.pop(node, None)
             self._kept.pop(node, None)
             self._live.shown_to.pop(node, None)
@@ -138,6 +151,9 @@ class RunRunner:
         for task in late:
             task.cancel()
         await context.services.late.close()
+        if self._policies is not None:
+            await self._policies.all_told()
+            self._policies.close()
         sleeper = context.deadlines.close()
         if sleeper is not None:
             await asyncio.wait([sleeper])
@@ -175,6 +191,7 @@ class RunRunner:
             except asyncio.CancelledError:
                 run.cancel(TOLD_TO_STOP)
         run.ended = True
+        await self._all_told()
         event = done.result() if done.done() else _ended_event(task, run)
         now.use(event.outcome.usage if isinstance(event, TaskEnded) else event.usage)
         if run.retry is not None and run.stop_reason is None:
@@ -189,6 +206,7 @@ class RunRunner:
         self, data: JsonObject, now: AttemptState, events: list[JsonObject], allowance: Allowance | None
     ) -> backend.WorkEnd:
         decision = await decide(self._context, decision_of(data))
+        await self._all_told()
         return self._end(decision, now, events, allowance)
 
     async def _tell(self, about: JsonObject) -> backend.WorkEnd:
@@ -218,6 +236,33 @@ class RunRunner:
             self._notice("its output has a secret in it: other tasks are given *** in its place", node)
         return backend.WorkEnd(work_report(event, now, events, allowance, self._prepared.masker.json))
 
+    # ---- limit policies
+
+    def _run_policies(self) -> RunPolicies | None:
+        """Return what asks the limit policies of this machine, about the one who has submitted the run."""
+        prepared, asked = self._prepared, self._definition.get("policies") or {}
+        _ = prepared.masker  # with the secrets of the providers
+        facts = PolicyFacts(
+            prepared.workspace,
+            prepared.limits.amounts,
+            prepared.digests,
+            mocked=prepared.options.mock,
+            user=asked.get("user"),
+        )
+        return run_policies(prepared, self._definition["run"], self._notice, lambda: self._spent, facts)
+
+    async def _all_told(self) -> None:
+        """Wait until the policies know what a work has taken, so that no later attempt tells it again."""
+        if self._policies is not None:
+            await self._policies.all_told()
+
+    async def _tell_end(self, about: JsonObject) -> backend.WorkEnd:
+        """Tell the policies that the run has ended."""
+        if self._policies is not None:
+            self._spent = usage_of(about["usage"])
+            await self._policies.tell_end(about["status"], usage_of(about["earlier"]))
+        return backend.WorkEnd({})
+
     # ---- what works report meanwhile
 
     async def _settle_all(self) -> None:
@@ -236,7 +281,7 @@ class RunRunner:
         self._context.emitter.notice(message, node)
 
     def _reported(self, event: CoreEvent) -> None:
-        """What happens between an attempt's start and its end: retries, which the backend makes."""
+        """Report what happens between an attempt's start and its end: retries, which the backend makes."""
 
 
 def _too_large(report: JsonObject, size: int, most: int) -> TaskEnded:

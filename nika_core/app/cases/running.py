@@ -155,7 +155,7 @@ class FileRun:
                 self._recordings[folder] = Recording.open(folder)
             except UsageError as error:
                 error.place = error.place or case.place
-                error.hint = _UPDATE if not folder.exists() else error.hint
+                error.hint = _UPDATE if not os.path.lexists(folder) else error.hint
                 raise
         return self._recordings[folder]
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nika_core import codes
 from nika_core.app.recording.files import as_yaml, read_yaml, write_yaml
+from nika_core.app.recording.shapes import entry_fault
 from nika_core.engine.core.hashing import digest
 from nika_core.errors import Place, UsageError
 from nika_core.model.json import JsonObject
@@ -199,7 +200,7 @@ def _unfit(path: Path, why: str) -> UsageError:
 
 def _header(path: Path) -> JsonObject | None:
     file = path / HEADER
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113  # also if its name is too long to be one, where a path would raise
         return None
     found = read_yaml(file)
     if not isinstance(found, Mapping) or not isinstance(found.get("workflow"), str):
@@ -215,10 +216,8 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _read(file: Path) -> Entry:
     found = read_yaml(file)
-    fields: tuple[tuple[str, type[Any]], ...] = (("task", str), ("keyword", str), ("given", dict), ("gave", list))
-    for name, kind in fields:
-        if not isinstance(found, dict) or not isinstance(found.get(name), kind):
-            raise _damaged(file, f"`{name}` is missing, or is not what it should be")
+    if fault := entry_fault(found):
+        raise _damaged(file, fault)
     request = {name: found[name] for name in ("task", "keyword", "given")}
     return Entry(request, found["gave"], bool(found.get("computed")), file.name)
 

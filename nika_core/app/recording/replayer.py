@@ -76,7 +76,7 @@ class Replayer:
         found = self._entry(call, keyword)
         if found is not None:
             replay_calls(found.get("calls", ()), context)
-            return returned_of(found, context)
+            return returned_of(found)
         if keyword.only_asks:
             return await run()  # which says that there is no answer
         raise self._unknown(call.node, self._request(call, keyword))

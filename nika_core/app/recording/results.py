@@ -62,7 +62,7 @@ def plain_usage(usage: Usage) -> JsonObject:
 
 
 def replay_calls(calls: Sequence[JsonObject], context: TapedContext) -> None:
-    """Report the calls that a step had made, and count what they had used. Raise UsageError for what is no call."""
+    """Report the calls that a step had made, and count what they had used. Raise UsageError."""
     for call in calls:
         if "tool" in call:
             data = {"tool": call["tool"], "arguments": call["arguments"], "isError": bool(call.get("isError"))}
@@ -80,7 +80,7 @@ def recorded_reply(found: JsonObject) -> ModelReply:
     return replace(reply, reused=False, provider=str(found.get("provider", "")))
 
 
-def returned_of(found: JsonObject, context: TapedContext) -> Any:
+def returned_of(found: JsonObject) -> Any:
     """Return what a step had returned. Raise TaskError if its attempt had failed."""
     error = found.get("error")
     if isinstance(error, Mapping):

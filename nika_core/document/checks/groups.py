@@ -107,5 +107,5 @@ def _check_loop(context: Context, task: Task, repeat: Repeat) -> Iterator[Proble
 
 
 def _measures(placeholder: Placeholder) -> bool:
-    """Whether a placeholder yields the length of a text, and not its words."""
+    """Return whether a placeholder yields the length of a text, and not its words."""
     return any(name == "length" for name, _ in placeholder.pipes)

@@ -154,7 +154,7 @@ def check_outputs(context: Context) -> Iterator[Problem]:
 
 
 def _may_have_no_output(context: Context, unsure: Collection[str], reference: Placeholder) -> bool:
-    """Whether a reference asks for the output of a task that may have none."""
+    """Return whether a reference asks for the output of a task that may have none."""
     if context.asks_no_output(reference):
         return False
     tasks = depends_on(context.catalog, reference._replace(alternatives=()))
@@ -179,7 +179,7 @@ def _without_sure_output(context: Context) -> set[str]:
 
 
 def _may_decline(context: Context, task: Task) -> bool:
-    """Whether the task's step may end it as skipped."""
+    """Return whether the task's step may end it as skipped."""
     try:
         return context.catalog.facets(task.keyword).may_decline(context.payloads.of(task))
     except NikaError:  # reported elsewhere

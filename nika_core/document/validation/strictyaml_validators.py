@@ -254,7 +254,7 @@ class NodeChunk(YAMLChunk):  # type: ignore[misc]  # strictyaml has no types
         return NodeChunk(node, self._path, line=self._line)
 
     def make_child_of(self, chunk: Any) -> None:
-        """Nothing to link: a chunk of ours is not edited later."""
+        """Link nothing: a chunk of ours is not edited later."""
 
     def start_line(self) -> int:
         return self._line

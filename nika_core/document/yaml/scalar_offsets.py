@@ -95,7 +95,7 @@ def _lines(text: str, at: int) -> Iterator[tuple[int, int]]:
 
 
 def _in_literal(text: str, lines: Iterator[tuple[int, int]], value: str, offset: int) -> int | None:
-    """Lines of the value are lines of the text; the first one that is not blank tells the indentation."""
+    """Find it in a literal scalar, whose lines are lines of the text; the first that is not blank is indented."""
     line = value.count("\n", 0, offset)
     column = offset - (value.rfind("\n", 0, offset) + 1)
     indent = None
@@ -115,7 +115,7 @@ def _in_literal(text: str, lines: Iterator[tuple[int, int]], value: str, offset:
 
 
 def _in_folded(text: str, lines: Iterator[tuple[int, int]], value: str, offset: int) -> int | None:
-    """Each line that is not blank stands in the value as it is; between them one space, or line breaks."""
+    """Find it in a folded scalar: lines that are not blank stand in it as they are, joined by a space or breaks."""
     indent = None
     length = 0
     while value.startswith("\n", length):

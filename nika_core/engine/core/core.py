@@ -151,7 +151,7 @@ class Core:
         return limit is not None and state.running >= limit and bool(state.ready or state.held)
 
     def _has_room(self) -> bool:
-        """Whether the first of those that are ready may start."""
+        """Return whether the first of those that are ready may start."""
         state, limit = self._state, self.plan.max_concurrent
         return bool(state.ready) and (limit is None or state.running < limit or state.ready[0][0] == NO_SLOT_FIRST)
 

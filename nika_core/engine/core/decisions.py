@@ -36,7 +36,7 @@ class Decisions:
         self._actions = actions
 
     def asks_about(self, node: Node) -> bool:
-        """Whether the main agent is asked about a failed node: about a list or a loop as a whole."""
+        """Return whether the main agent is asked about a failed node: about a list or a loop as a whole."""
         mode = node.task.mode or node.scope.plan.mode
         ending = self._state.early_end or node.scope.early_end
         return mode is Mode.AGENTIC and node.parent is None and ending is None
@@ -48,7 +48,7 @@ class Decisions:
         self._state.out.append(self.question(node))
 
     def forget(self, node: Node) -> None:
-        """Nobody needs the answer any more."""
+        """Forget a question whose answer nobody needs any more."""
         node.asking = 0
         self._state.asking -= 1
 
@@ -68,7 +68,7 @@ class Decisions:
         )
 
     def _may_retry(self, node: Node) -> bool:
-        """Whether doing it again can help: what was never started fails the same way every time."""
+        """Return whether doing it again can help: what was never started fails the same way every time."""
         return node.outcome.attempts > 0 and node.retries < MAX_DECIDED_RETRIES
 
     def decided(self, event: AgentDecision) -> None:

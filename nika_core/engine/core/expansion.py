@@ -44,12 +44,12 @@ class Expander:
             self.workflows.open(node, spec, epoch)
 
     def decides_per_item(self, node: Node) -> bool:
-        """Whether the task's `when` is decided for each item."""
+        """Return whether the task's `when` is decided for each item."""
         spec = node.scope.plan.groups.get(node.task.id)
         return isinstance(spec, Each) and spec.condition is not None
 
     def child_ended(self, expansion: Expansion, node: Node) -> None:
-        """An item or a round has ended for good."""
+        """Go on after an item or a round has ended for good."""
         result = node_result(node, self._state)
         self._state.forget(node)
         if isinstance(expansion, LoopExpansion):
@@ -58,12 +58,12 @@ class Expander:
             self._lists.item_ended(expansion, node, result)
 
     def child_waits(self, node: Node) -> None:
-        """An item waits for something outside: meanwhile another one may start in its place."""
+        """Note that an item waits for something outside: meanwhile another one may start in its place."""
         if isinstance(node.parent, EachExpansion):
             self._lists.feed_or_end(node.parent)
 
     def timer_fired(self, timer: str) -> bool:
-        """Whether the timer was that of a loop, whose next round then begins, or of a workflow, which then ends."""
+        """Return whether the timer was a loop's, whose next round then begins, or a workflow's, which then ends."""
         return self.workflows.timer_fired(timer) or self._loops.timer_fired(timer)
 
     def stop(self, node: Node, early_end: EarlyEnd) -> None:

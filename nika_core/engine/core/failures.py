@@ -21,7 +21,7 @@ class EscapedError(Exception):
 
 
 def failure_from(error: BaseException, whose: str, max_bytes: int | None = None) -> Failure:
-    """An exception as a value.
+    """Return an exception as a value.
 
     Args:
         whose: what raised it, e.g. "keyword `shell`"; told when the exception is none of ours.
@@ -42,7 +42,7 @@ def failure_from(error: BaseException, whose: str, max_bytes: int | None = None)
 
 
 def bounded_failure(failure: Failure, max_bytes: int | None) -> Failure:
-    """The same with its message cut to `max_bytes`."""
+    """Return the same with its message cut to `max_bytes`."""
     cut = bound(failure.message, max_bytes)
     if not cut.truncated:
         return failure
@@ -50,7 +50,7 @@ def bounded_failure(failure: Failure, max_bytes: int | None) -> Failure:
 
 
 def described(error: BaseException) -> str:
-    """`KeyError: 'x'`, whatever the exception's own methods do."""
+    """Return `KeyError: 'x'`, whatever the exception's own methods do."""
     if isinstance(error, EscapedError):
         return str(error)
     try:

@@ -50,7 +50,7 @@ class GroupKind:
         self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, started_group(node, epoch, data))
 
     def _end(self, node: Node, outcome: Outcome) -> None:
-        """A group has ended."""
+        """End a group."""
         assert isinstance(node.state, Running)
         epoch = node.state.epoch
         if outcome.failure is None:
@@ -66,7 +66,7 @@ class GroupKind:
         return Failure(codes.COUNT_LIMIT, Category.TEMPLATE, message, "raise NIKA_MAX_NODES")
 
     def _rerun_child(self, group: Node, index: int | None, number: int | None) -> bool:
-        """Whether `--from` asks for an item (by its index) or a round (by its number) to be done again."""
+        """Return whether `--from` asks for an item (by its index) or a round (by its number) to be done again."""
         wanted = self._state.plan.rerun_from
         if group.rerun:
             return True

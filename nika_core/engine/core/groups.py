@@ -93,7 +93,7 @@ class EachExpansion:
         return not self.active and (self.stopped or self.following == len(self.pending))
 
     def room(self, max_concurrent: int | None) -> bool:
-        """Whether one more item may be made now."""
+        """Return whether one more item may be made now."""
         if self.stopped or self.following == len(self.pending):
             return False
         own, active = self.spec.max_concurrent, len(self.active)

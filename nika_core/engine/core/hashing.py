@@ -23,7 +23,7 @@ SAME: Final = "="  # the hash of a payload that is what its definition says, let
 
 
 def _plain(value: Any) -> Any:
-    """What is no JSON by itself: templates, read-only mappings; anything else counts as its text."""
+    """Turn what is no JSON by itself into it: templates, read-only mappings; anything else counts as its text."""
     if isinstance(value, Template):
         return [value.text]
     return dict(value) if isinstance(value, Mapping) else str(value)
@@ -47,7 +47,7 @@ def list_hash(items: Sequence[Item]) -> str:
 
 
 def _text_of(task: Task) -> str | None:
-    """What most definitions are, texts, in one unambiguous text, and in half the time of JSON; None: it is not so."""
+    """Return most definitions, texts, as one unambiguous text, in half the time of JSON; None: it is not so."""
     keyword = task.keyword
     text = f"{len(keyword)}:{keyword}"
     payload = task.payload
@@ -65,7 +65,7 @@ def _text_of(task: Task) -> str | None:
 def definition_hash(
     task: Task, agent: AgentBlock | None = None, files: str = "", sections: JsonObject | None = None
 ) -> str:
-    """What the author says the task is. `agent`, where the keyword needs a provider; `files`, a hash of those that
+    """Hash what the author says the task is. `agent`: if the keyword needs a provider; `files`: a hash of those that
     belong to it; `sections`, the workflow's that it may use, e.g. the servers of `mcpServers`.
 
     Timeouts, retries and error rules are not in it: they change when a task fails, not what it yields when it
@@ -97,7 +97,7 @@ def definition_hash(
 
 
 def payload_hash(payload: Any, written: Any, conversation: Sequence[str] = ()) -> str:
-    """What the task was really given: its resolved payload and the conversation that it saw.
+    """Hash what the task was really given: its resolved payload and the conversation that it saw.
 
     A secret counts by its name: its value is not known here, and belongs in no hash.
 
@@ -112,5 +112,5 @@ def payload_hash(payload: Any, written: Any, conversation: Sequence[str] = ()) -
 
 
 def messages_hash(messages: Iterable[Message]) -> str:
-    """What one task added to the main conversation."""
+    """Hash what one task added to the main conversation."""
     return digest([message_json(message) for message in messages])

@@ -83,7 +83,7 @@ class InnerWorkflows(GroupKind):
             scope.nodes[task].rerun = True
 
     def timer_fired(self, timer: str) -> bool:
-        """Whether the timer was that of a workflow, which then ends."""
+        """Return whether the timer was that of a workflow, which then ends."""
         if not timer.startswith(_WORKFLOW):
             return False
         node = self._state.nodes.get(NodeId(timer.removeprefix(_WORKFLOW)))
@@ -100,7 +100,7 @@ class InnerWorkflows(GroupKind):
         self._actions.stop(scope, EarlyEnd(RunStatus.FAILED, f"`{node.id}` took too long", failure))
 
     def ended(self, scope: WorkflowScope) -> None:
-        """All tasks of a workflow that a node stands for have ended for good."""
+        """Go on after all tasks of a workflow that a node stands for have ended for good."""
         node = scope.owner
         assert node is not None
         if _time_of(scope) is not None:

@@ -88,7 +88,7 @@ class Lifecycle:
             self._state.make_ready(node)
 
     def close(self, node: Node) -> None:
-        """A node has ended for good: go on with what waited for it."""
+        """Close a node that has ended for good, and go on with what waited for it."""
         if node.parent is not None:
             self.groups.child_ended(node.parent, node)
             return
@@ -172,12 +172,15 @@ class Lifecycle:
     def _take_over(self, node: Node) -> None:
         """Take how a task ended in an earlier run, since the run is of another task alone."""
         earlier = self._plan.taken.get(node.id)
-        if earlier is None or earlier.state != "success" or earlier.lost:
+        if earlier is None or not earlier.has_yielded or earlier.lost:
             self.skip(node, SkipReason.NOT_SELECTED)
             return
         node.reused = True
         outcome = earlier.outcome._replace(usage=NOTHING)
         data = {**task_data(outcome), "keyword": node.task.keyword, "reason": "taken from the last run (--only)"}
+        if earlier.stood_in:
+            node.outcome = outcome
+            node.scope.errors[node.task.id] = error_of(node)
         self._state.transition(node, Ready(), EventKind.TASK_READY)
         self.succeed(node, outcome, EventKind.TASK_REUSED, data)
 
@@ -197,7 +200,7 @@ class Lifecycle:
         kind: EventKind = EventKind.TASK_SUCCEEDED,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """A node has ended well: keep what later ones may see of it."""
+        """End a node well: keep what later ones may see of it."""
         node.outcome = outcome
         if node.parent is None:
             scope, task = node.scope, node.task.id
@@ -210,7 +213,7 @@ class Lifecycle:
         self.close(node)
 
     def fail(self, node: Node, epoch: int, failure: Failure, outcome: Outcome | None = None) -> None:
-        """A node has failed: ask the main agent about it, or leave it failed."""
+        """Fail a node: ask the main agent about it, or leave it failed."""
         if outcome is None:
             outcome = Outcome(has_output=False, failure=failure, attempts=0)
         node.outcome = outcome
@@ -243,7 +246,7 @@ class Lifecycle:
         return outcome._replace(output=value, has_output=True)
 
     def give_up(self, node: Node) -> None:
-        """A failed node stays failed."""
+        """Leave a failed node failed."""
         if node.parent is None:
             node.scope.errors[node.task.id] = error_of(node)
         self.close(node)
@@ -265,13 +268,13 @@ class Lifecycle:
             self._state.make_ready(node, epoch)
 
     def skip(self, node: Node, reason: SkipReason, figures: JsonObject = NO_DATA) -> None:
-        """A node does not run, or not to its end."""
+        """Skip a node that does not run, or not to its end."""
         data = {**figures, "keyword": node.task.keyword, "reason": reason.value}
         self._state.transition(node, Skipped(reason), EventKind.TASK_SKIPPED, data)
         self.close(node)
 
     def decline(self, node: Node, outcome: Outcome) -> None:
-        """A person has said no: the node counts as skipped, and so does what needs it."""
+        """Decline a node to which a person has said no: it counts as skipped, and so does what needs it."""
         node.outcome = outcome
         self.skip(node, SkipReason.DECLINED, _data(node, outcome))
 
@@ -307,7 +310,7 @@ class Lifecycle:
                 self.stop_node(node, early_end)
 
     def cleanup_timer_fired(self, timer: str) -> bool:
-        """Whether the timer was that of a workflow's cleanup, which is then stopped."""
+        """Return whether the timer was that of a workflow's cleanup, which is then stopped."""
         if not timer.startswith(CLEANUP_TIMER):
             return False
         bound = self._plan.limits.bounds.get(LimitKind.CLEANUP_SECONDS)
@@ -339,7 +342,7 @@ def _cleanup_timer(scope: WorkflowScope) -> str:
 
 
 def _data(node: Node, outcome: Outcome) -> JsonObject:
-    """What a group has used, and what was said in a workflow, is what its nodes have: told once, by them."""
+    """Leave out what a group has used and what was said in a workflow: its nodes report it, once."""
     if node.expansion is not None:
         messages = () if isinstance(node.expansion, ChildExpansion) else outcome.messages
         outcome = outcome._replace(usage=NOTHING, messages=messages)

@@ -51,7 +51,7 @@ class Lists(GroupKind):
         self.feed_or_end(expansion)
 
     def item_ended(self, expansion: EachExpansion, node: Node, result: TaskResult) -> None:
-        """An item has ended for good."""
+        """Go on after an item has ended for good."""
         try:
             expansion.record(node, result, lambda: expansion.spec.stand_in(self._state.values(node)))
         except FAULTS as error:  # what stands in has no value: the item's own failure counts
@@ -112,7 +112,7 @@ class Lists(GroupKind):
             state.held.discard(expansion.node.id)
 
     def _item_wanted(self, node: Node, spec: Each) -> bool | None:
-        """Whether an item is to be done; None: that cannot be said, and the item has failed."""
+        """Return whether an item is to be done; None: that cannot be said, and the item has failed."""
         if spec.condition is None:
             return True
         try:

@@ -38,7 +38,7 @@ class Loops(GroupKind):
         self._next_round(expansion)
 
     def round_ended(self, expansion: LoopExpansion, node: Node, result: TaskResult) -> None:
-        """A round has ended for good."""
+        """Go on after a round has ended for good."""
         expansion.record(node, result)
         spec, group = expansion.spec, expansion.node
         failure = node.outcome.failure
@@ -74,7 +74,7 @@ class Loops(GroupKind):
             self._next_round(expansion)
 
     def timer_fired(self, timer: str) -> bool:
-        """Whether the timer was that of a loop, whose next round then begins."""
+        """Return whether the timer was that of a loop, whose next round then begins."""
         if not timer.startswith(ROUND_TIMER):
             return False
         if timer in self._state.timers:
@@ -96,7 +96,7 @@ class Loops(GroupKind):
         self._end(expansion.node, expansion.failed(failure))
 
     def _may_begin_again(self, expansion: LoopExpansion, last: Node) -> bool:
-        """Whether a loop that had failed as exhausted has found nothing to do but the same rounds."""
+        """Return whether a loop that had failed as exhausted has found nothing to do but the same rounds."""
         if expansion.again or not expansion.spec.fail_if_exhausted or not is_taken_over(last):
             return False
         return was_exhausted(self._state.plan.previous.get(expansion.node.identity))

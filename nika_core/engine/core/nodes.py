@@ -103,7 +103,7 @@ class Node:
         return node is not None
 
     def mark_changed(self) -> None:
-        """It has changed, and with it every group that it belongs to."""
+        """Mark a node as changed, and with it every group that it belongs to."""
         node: Node | None = self
         while node is not None and not node.changed:
             node.changed = True

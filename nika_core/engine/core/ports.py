@@ -24,7 +24,7 @@ class CallCache(Protocol):
     """Replies of models and results of tools inside a task, so that nothing is paid for or done twice."""
 
     def get(self, key: str, call: str) -> Json:
-        """What was put there, by an earlier attempt or by the run that this one resumes; None: nothing."""
+        """Return what an earlier attempt, or the run that this one resumes, put there; None: nothing."""
         ...
 
     def put(self, key: str, call: str, value: Json) -> None:
@@ -139,7 +139,7 @@ class ModelCaller(Protocol):
         ...
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
-        """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
+        """Return what the model that `request` would reach can do. Call nothing. Raise TaskError."""
         ...
 
     def forget(self, key: str, attempt: int) -> None:
@@ -194,11 +194,11 @@ class MaskedStream(Protocol):
     """Masks text that comes in pieces: a secret may be cut in two."""
 
     def feed(self, text: str) -> str:
-        """What can be shown now."""
+        """Take a piece, and return what can be shown now."""
         ...
 
     def flush(self) -> str:
-        """The rest."""
+        """Return the rest."""
         ...
 
 
@@ -212,7 +212,7 @@ class NoModels:
         raise _no_models()
 
     def forget(self, key: str, attempt: int) -> None:
-        """Nothing was asked."""
+        """Forget nothing: nothing was asked."""
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -231,12 +231,12 @@ class Suspended(BaseException):
 
 
 def unmasked(text: str) -> str:
-    """A mask where there is no secret."""
+    """Return the text as it is: a mask if there is no secret."""
     return text
 
 
 def always() -> bool:
-    """Whether a mask may change a text, of one that cannot tell."""
+    """Answer for a mask that cannot tell whether it changes a text: it may."""
     return True
 
 

@@ -25,6 +25,7 @@ class PreviousTask:
     `deadlines`: until when it waits, by key, in seconds since the epoch. `received`: the data of its signals' events,
     by key; `content_keys`: the keys that stand for all that is asked. `declined`: it was skipped after a no.
     `superseded`: its loop has begun again since, and this round, or what is inside it, has not.
+    `stood_in`: it had failed, and its output is the value that stood in for it (`onError`).
     """
 
     state: str
@@ -40,6 +41,12 @@ class PreviousTask:
     received: Mapping[str, JsonObject] = field(default_factory=dict)
     declined: bool = False
     superseded: bool = False
+    stood_in: bool = False
+
+    @property
+    def has_yielded(self) -> bool:
+        """Whether other tasks were given an output of it."""
+        return self.state == "success" or self.stood_in
 
 
 _READY: Final = EventKind.TASK_READY
@@ -82,7 +89,8 @@ def previous_tasks(events: Iterable[Event], spent: Mapping[str, Usage] | None = 
             state = "failed" if "error" in data else _ENDS[kind]
             if "cachedFrom" in event.data:  # it has not started: this says what it is
                 before = _started(event.data, before)
-            nodes[identity] = _ended(state, data, before)
+            stood_in = "error" in data and kind is not EventKind.TASK_FAILED
+            nodes[identity] = replace(_ended(state, data, before), stood_in=stood_in)
         elif kind is EventKind.TASK_SKIPPED:
             skipped = nodes.setdefault(identity, PreviousTask("skipped", 0))
             reason = event.data.get("reason")
@@ -111,7 +119,7 @@ def previous_tasks(events: Iterable[Event], spent: Mapping[str, Usage] | None = 
 
 
 def _succeeded(events: Sequence[Event]) -> bool:
-    """Whether the run has ended, and succeeded, in its last life."""
+    """Return whether the run has ended, and succeeded, in its last life."""
     for event in reversed(events):
         if event.kind is EventKind.RUN_STARTED:
             return False

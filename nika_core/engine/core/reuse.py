@@ -99,7 +99,7 @@ class Reuse:
 
 
 def _is_needed(node: Node) -> bool:
-    """Whether anything reads the node's output: of an item or a round its list or its loop does."""
+    """Return whether anything reads the node's output: of an item or a round its list or its loop does."""
     plan = node.scope.plan
     return node.parent is not None or node.task.id in plan.graph.read or node.task.id in plan.context
 
@@ -110,7 +110,7 @@ def _awaited(node: Node) -> Iterable[Node]:
 
 
 def is_taken_over(node: Node) -> bool:
-    """Whether nothing of a node was done in this life of the run."""
+    """Return whether nothing of a node was done in this life of the run."""
     expansion = node.expansion
     if expansion is None or isinstance(node.state, Skipped):
         return node.reused or isinstance(node.state, Skipped)
@@ -120,14 +120,14 @@ def is_taken_over(node: Node) -> bool:
 
 
 def was_exhausted(loop: PreviousTask | None) -> bool:
-    """Whether a loop had failed because its condition never held, and its run has not succeeded all the same."""
+    """Return whether a loop had failed because its condition never held, and its run has not succeeded all the same."""
     if loop is None or loop.state != "failed" or loop.accepted:
         return False
     return loop.outcome.failure is not None and loop.outcome.failure.code == codes.NOT_REACHED
 
 
 def _loop_begins_again(node: Node) -> bool:
-    """Whether a loop that it is inside of does its rounds anew."""
+    """Return whether a loop that it is inside of does its rounds anew."""
     current: Node | None = node
     while current is not None:
         if isinstance(current.parent, LoopExpansion) and current.parent.again:
@@ -137,7 +137,7 @@ def _loop_begins_again(node: Node) -> bool:
 
 
 def _depends_on_a_change(node: Node) -> bool:
-    """Whether a task that it waits for has changed. What an item or a round depends on is in what it is given."""
+    """Return whether a task that it waits for has changed. An item or a round is given all that it depends on."""
     return node.parent is None and any(source.changed for source in _awaited(node))
 
 

@@ -93,12 +93,12 @@ class Conversation:
         self._hashes: dict[str, str] = {}
 
     def add(self, task: str, messages: tuple[Message, ...], digest: str) -> None:
-        """A context task has ended well."""
+        """Add the messages of a context task that has ended well."""
         self._messages[task] = messages
         self._hashes[task] = digest
 
     def seen_by(self, task: str) -> tuple[Message, ...]:
-        """The messages of those context tasks that are ancestors of `task`, in declared order."""
+        """Return the messages of those context tasks that are ancestors of `task`, in declared order."""
         return tuple(chain.from_iterable(filter(None, map(self._messages.get, self._sources(task)))))
 
     def all(self) -> tuple[Message, ...]:
@@ -106,7 +106,7 @@ class Conversation:
         return tuple(message for source in self._order for message in self._messages.get(source, ()))
 
     def hashes(self, task: str) -> tuple[str, ...]:
-        """The same, as hashes: one for each ancestor that said something."""
+        """Return the same as hashes: one for each ancestor that said something."""
         return tuple(filter(None, map(self._hashes.get, self._sources(task))))
 
     def __contains__(self, task: str) -> bool:

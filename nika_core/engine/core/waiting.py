@@ -37,7 +37,7 @@ class Waits:
         self._state = state
 
     def begin(self, node: Node, epoch: int, wait: Wait) -> None:
-        """A step has returned what it waits for."""
+        """Begin to wait for what a step has returned."""
         data: JsonObject = {"key": wait.key, "epoch": epoch}
         if wait.about:
             data = {**data, "about": wait.about}
@@ -60,7 +60,7 @@ class Waits:
         return AwaitExternal(node.id, wait, node.identity, node.epoch)
 
     def signalled(self, event: Signal) -> None:
-        """Something has come. What nobody waits for yet is kept for the node; the first of one key counts."""
+        """Take what has come. What nobody waits for yet is kept for the node; the first of one key counts."""
         node = self._state.nodes.get(event.node)
         if node is None or node.ended:
             return
@@ -102,7 +102,7 @@ class Waits:
             self._state.queue(node)
 
     def end(self, node: Node) -> None:
-        """The node does not wait any more."""
+        """Stop waiting with a node."""
         if node.wait is not None:
             node.wait = None
             _count_waiting(node, -1)
@@ -176,14 +176,14 @@ class Waits:
         return EarlyEnd(RunStatus.CANCELLED, reason)
 
     def end_all(self) -> None:
-        """The run ends: no timer is needed any more."""
+        """Drop all timers, because the run ends."""
         if self._state.impatient:
             self._state.impatient = False
             self._state.out.append(CancelTimer(PATIENCE_TIMER))
 
 
 def _count_waiting(node: Node, change: int) -> None:
-    """An item that waits leaves its place in its list's window to another one."""
+    """Let an item that waits leave its place in its list's window to another one."""
     if isinstance(node.parent, EachExpansion):
         node.parent.waiting += change
 

@@ -138,23 +138,23 @@ class Batches:
         )
 
     def has_begun(self, name: str, call: CallScope) -> bool:
-        """Whether a call is in a batch, or may be."""
+        """Return whether a call is in a batch, or may be."""
         mark, batch = _noted(call.call_cache.get(call.key, f"batch:{name}"))
         return bool(mark or batch)
 
     async def _result_of(self, key: str, ask: Callable[[], _Question[T]], connection: Connection, call: CallScope) -> T:
         """Return what the provider says now, or have the task wait for it."""
         question = self._suspended.pop((call.key, key), None) or ask()
+        about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
         await question.asked.wait()
         if not question.answer.done() and key not in call.signals:
             self._suspended[call.key, key] = question
             self._awaited[key] = question.answer
-            about: JsonObject = {"kind": "batch", "provider": connection.provider.name}
             raise Suspended(Wait(key, about, patience=self.batch_policy.patience))
         try:
             return await asyncio.shield(question.answer)
         except _NotYetError:
-            raise Suspended(Wait(f"{AGAIN}{connection.provider.name}/{key}")) from None
+            raise Suspended(Wait(f"{AGAIN}{connection.provider.name}/{key}", about)) from None
 
     def attend(self, node: NodeId, wait: Wait, post: Callable[[Signal], None]) -> None:
         """Post a signal as soon as what a node waits for is known, if it is a batch."""
@@ -177,7 +177,7 @@ class Batches:
         await asyncio.gather(*self._senders, *asked, return_exceptions=True)
 
     async def _join(self, name: str, entry: _Entry, connection: Connection) -> tuple[str, str]:
-        """The mark and the id of the batch that the call went with."""
+        """Return the mark and the id of the batch that the call went with."""
         kind = (connection.provider.name, entry.request.model or "")  # not every provider mixes models in a batch
         group = self._gathering.get(kind)
         if group is None:
@@ -257,7 +257,7 @@ class Batches:
         )
 
     def _search(self, connection: Connection, mark: str, call: CallScope) -> _Question[str | None]:
-        """The id of the batch that was about to be sent; None: it is to be sent again."""
+        """Return the id of the batch that was about to be sent; None: it is to be sent again."""
         return _one_for_all(
             self._searches,
             (connection.provider.name, mark),
@@ -325,12 +325,12 @@ def _batches_of(connection: Connection) -> BatchClient:
 
 
 def _refused(error: TaskError) -> bool:
-    """Whether a provider says that it did nothing of a batch, and will not."""
+    """Return whether a provider says that it did nothing of a batch, and will not."""
     return error.category is Category.PROVIDER and not error.retriable
 
 
 def _noted(known: Json) -> tuple[str, str | None]:
-    """What a task's call cache has of a call: the mark of its sending, "" without one, and the batch's id."""
+    """Return what a task's call cache has of a call: the mark of its sending, "" without one, and the batch's id."""
     if not isinstance(known, dict):
         return "", None
     mark, batch = known.get("mark"), known.get("batch")
@@ -343,7 +343,7 @@ def _in_batch(call: CallScope, name: str, mark: str) -> str:
 
 
 def _sendings(call: CallScope) -> str:
-    """The call cache's key for all batches of a run that were about to be sent."""
+    """Return the call cache's key for all batches of a run that were about to be sent."""
     return f"{call.run_id}/batches"
 
 

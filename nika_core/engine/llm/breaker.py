@@ -34,7 +34,7 @@ class BreakerSettings:
 
     @classmethod
     def of(cls, limits: Limits) -> BreakerSettings:
-        """What the limit policies say; the defaults where they say nothing."""
+        """Return what the limit policies say; the defaults where they say nothing."""
         default = cls()
         return cls(
             limits.counts.get(LimitKind.BREAKER_FAILURES, default.failures),
@@ -170,11 +170,11 @@ class Permit:
         self.probe = probe
 
     def succeeded(self) -> None:
-        """The provider answered."""
+        """Note that the provider answered."""
         self._end(True)
 
     def failed(self, category: Category, reason: str = "") -> None:
-        """The call failed; only some categories speak of the provider's health. `reason` is for people."""
+        """Note that a call failed; only some categories speak of the provider's health. `reason` is for people."""
         if category in UNHEALTHY:
             self._end(False, reason)
         elif category in {Category.VALIDATION, Category.CONFIG, Category.RATE_LIMIT}:
@@ -183,7 +183,7 @@ class Permit:
             self._end(None)
 
     def abandoned(self) -> None:
-        """The call was cancelled, or never made: nothing was learnt."""
+        """Note that a call was cancelled, or never made, so that nothing was learnt."""
         self._end(None)
 
     def _end(self, good: bool | None, reason: str = "") -> None:

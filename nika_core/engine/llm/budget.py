@@ -47,22 +47,22 @@ class Reservation:
         return short
 
     def settle(self, tokens: int, cost: Decimal) -> None:
-        """This is what the call really took."""
+        """Settle a call with what it really took."""
         if self._close():
             self._budget.apply(self._budget.ledger.settle(self._call, tokens, cost))
 
     def release(self) -> None:
-        """The call was never sent."""
+        """Release what is reserved for a call that was never sent."""
         if not self.kept:
             self.give_back()
 
     def give_back(self) -> None:
-        """No call follows."""
+        """Give back what is reserved, because no call follows."""
         if self._close():
             self._budget.apply(self._budget.ledger.release(self._call))
 
     def charge_worst_case(self, worst: tuple[int, Decimal] | None = None) -> None:
-        """What the call took is unknown and stays reserved; `worst`: its tokens and cost, if more was reserved."""
+        """Keep what a call took, which is unknown, reserved; `worst`: its tokens and cost, if more was reserved."""
         if self._close():
             self._budget.apply(self._budget.ledger.charge_worst_case(self._call, worst))
 

@@ -105,7 +105,7 @@ class ResilientCaller:
         )
 
     async def model(self, request: ModelRequest, agent: AgentBlock) -> ModelInfo:
-        """What the model that `request` would reach can do. Calls nothing. Raises TaskError."""
+        """Return what the model that `request` would reach can do. Call nothing. Raise TaskError."""
         _, info = await self._reach(request.model, agent)
         return info
 
@@ -260,6 +260,7 @@ class ResilientCaller:
                 note_call(call, in_flight, NOTHING)
                 await call.barrier()
                 await self._admitted.sending(in_flight)
+                await self._turns.acquire()  # whatever waited for the same commit goes on at once
                 in_flight.unknown = NOTHING
         except BaseException:
             permit.abandoned()
@@ -319,7 +320,7 @@ class ResilientCaller:
         return self._settlement.failed(in_flight, None)
 
     def _is_hung(self, in_flight: InFlightCall | None) -> bool:
-        """Whether a call was sent long ago, and nothing of an answer has come."""
+        """Return whether a call was sent long ago, and nothing of an answer has come."""
         if in_flight is None or in_flight.batch or in_flight.text:
             return False
         return self._clock.monotonic() - in_flight.began >= _HUNG

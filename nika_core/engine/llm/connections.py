@@ -113,7 +113,7 @@ class Connections:
 
 
 def missing_model() -> TaskError:
-    """No model is named anywhere."""
+    """Return the error for a task for which no model is named anywhere."""
     return TaskError(
         "No model is named, neither by the task nor by the `agent:` block.",
         category=Category.CONFIG,

@@ -175,7 +175,7 @@ def forecast_rounds(rounds: Sequence[TaskForecast]) -> TaskForecast:
 
 
 def _most(call: CallEstimate, info: ModelInfo) -> Usage | None:
-    """The most that all calls together can take; None: unbounded."""
+    """Return the most that all calls together can take; None: unbounded."""
     if call.calls_high is None:
         return None
     reply = default_max_tokens(None) if call.output_high is None else call.output_high
@@ -195,13 +195,13 @@ def _caches(call: CallEstimate, info: ModelInfo) -> bool:
 
 
 def _caches_by_itself(call: CallEstimate, info: ModelInfo) -> bool:
-    """Whether the provider may have cached the prompt without being asked: it may be long enough for that."""
+    """Return whether the provider may have cached the prompt without being asked: it may be long enough for that."""
     least = info.cached_from
     return least is not None and (call.input_high is None or call.input_high >= least)
 
 
 def _dearest(models: Iterable[tuple[Provider, ModelInfo]], tokens: int, prices: Prices) -> Decimal | None:
-    """What `tokens` cost where they cost most; None: no model has a price."""
+    """Return what `tokens` cost where they cost most; None: no model has a price."""
     extremes = (Usage(tokens), Usage(0, tokens), Usage(tokens, cache_write_tokens=tokens))
     costs = [prices.cost(provider.name, info, usage) for provider, info in models for usage in extremes]
     known = [cost for cost in costs if cost is not None]

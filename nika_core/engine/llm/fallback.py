@@ -79,7 +79,7 @@ def options_of(request: ModelRequest, agent: AgentBlock) -> JsonObject:
 
 
 def holds_state(request: ModelRequest) -> bool:
-    """Whether a model has called tools with reasoning that only it can read."""
+    """Return whether a model has called tools with reasoning that only it can read."""
     return ReasoningPart in kinds_of(request.messages) and any(
         ToolCall in message.kinds and ReasoningPart in message.kinds for message in request.messages
     )
@@ -97,7 +97,7 @@ def in_words(request: ModelRequest, info: ModelInfo) -> ModelRequest:
 
 
 def is_gone(error: TaskError, *, batch: bool) -> bool:
-    """Whether a failure speaks of a model that cannot answer now, not of the request.
+    """Return whether a failure speaks of a model that cannot answer now, not of the request.
 
     Args:
         batch: it was to go into a batch, which may have arrived all the same: only a refusal is clear.

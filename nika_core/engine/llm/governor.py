@@ -31,5 +31,5 @@ class Governor(Protocol):
         ...
 
     async def close(self) -> None:
-        """The run has ended."""
+        """Leave the governor, because the run has ended."""
         ...

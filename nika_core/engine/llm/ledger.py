@@ -46,7 +46,7 @@ class SpendingLimits:
 
     @classmethod
     def of(cls, limits: Limits, max_budget_usd: float | None = None) -> SpendingLimits:
-        """The policies' limits; `max_budget_usd` is the workflow's own, which only narrows."""
+        """Return the policies' limits; `max_budget_usd` is the workflow's own, which only narrows."""
         cost = _bound(limits, LimitKind.RUN_COST, money=True)
         own = None if max_budget_usd is None else Bound(_money(max_budget_usd), MAX_BUDGET)
         if own is not None and (cost is None or own.value < cost.value):
@@ -80,7 +80,7 @@ class _Account:
         return self.best() - self.reserved
 
     def best(self) -> Number:
-        """What would be left if everything in flight were given back."""
+        """Return what would be left if everything in flight were given back."""
         return self.bound.value - self.spent - self.held
 
 
@@ -128,7 +128,7 @@ class Ledger:
         self.spent_usd = Decimal(0)
 
     def task_room(self, task: str) -> int | None:
-        """Tokens that `task` may still take; None: not bounded."""
+        """Return how many tokens `task` may still take; None: not bounded."""
         account = self._task(task)
         return None if account is None else int(account.room())
 
@@ -177,7 +177,7 @@ class Ledger:
         return self._next, self._scan()
 
     def fits(self, task: str, tokens: int, cost: Decimal | None, budgets: Iterable[InnerBudget] = ()) -> bool:
-        """Whether a call would be granted at once."""
+        """Return whether a call would be granted at once."""
         wants = self._wants(task, tokens, cost, None, budgets)
         return not self._queue and all(account.room() >= amount for account, amount in wants)
 
@@ -192,7 +192,7 @@ class Ledger:
         return wants
 
     def settle(self, call: int, tokens: int, cost: Decimal) -> list[Grant]:
-        """The call ended, and this is what it really took, be it more than was reserved."""
+        """Settle a call with what it really took, be it more than was reserved."""
         done = self._give_back(call)
         for account, _ in done.wants:
             account.spent += cost if account.code == codes.COST_BUDGET else tokens
@@ -226,12 +226,12 @@ class Ledger:
         return None
 
     def release(self, call: int) -> list[Grant]:
-        """The call was never sent: everything is given back."""
+        """Give back everything that was reserved for a call that was never sent."""
         self._give_back(call)
         return self._scan()
 
     def charge_worst_case(self, call: int, worst: tuple[int, Decimal] | None = None) -> list[Grant]:
-        """What the call took will never be known: its worst case counts.
+        """Count the worst case of a call, because what it took will never be known.
 
         Args:
             worst: its tokens and cost, if more was reserved than this call can have taken.
@@ -256,7 +256,7 @@ class Ledger:
         return account.bound.name
 
     def withdraw(self, call: int) -> list[Grant]:
-        """A call that waits is no longer wanted."""
+        """Withdraw a call that waits and is no longer wanted."""
         self._queue.pop(call, None)
         return self._scan()
 

@@ -32,7 +32,7 @@ class _Bucket:
         self._filled_at = clock.monotonic()
 
     def missing(self, amount: float) -> float:
-        """Seconds until `amount` is there; an amount above a minute's worth waits for a full minute's worth."""
+        """Return the seconds until `amount` is there; more than a minute's worth waits for a full minute's worth."""
         now = self._clock.monotonic()
         self._level = min(self.per_minute, self._level + (now - self._filled_at) * self.per_minute / _MINUTE)
         self._filled_at = now

@@ -106,7 +106,7 @@ class ReplyMeter:
             raise self._stopped from None
 
     def end(self) -> None:
-        """The reply is whole: nothing stops it any more."""
+        """Note that the reply is whole, so that nothing stops it any more."""
         self._excesses.leave(self)
 
     def check(self) -> None:

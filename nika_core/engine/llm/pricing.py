@@ -37,7 +37,7 @@ class Prices:
             await asyncio.to_thread(self._public.load)
 
     def cost(self, provider: str, info: ModelInfo, usage: Usage, *, batch: bool = False) -> Decimal | None:
-        """US dollars for the tokens in `usage`; None: there is no known price."""
+        """Return US dollars for the tokens in `usage`; None: there is no known price."""
         own = self._overrides.get(info.name)
         if own is None and info.free:
             return Decimal(0)
@@ -49,7 +49,7 @@ class Prices:
         return public if public is None or not batch else public * (1 - info.batch_discount)
 
     def priced(self, provider: str, info: ModelInfo, usage: Usage, *, batch: bool = False) -> Usage:
-        """`usage` with its cost, or with the model among the unpriced ones."""
+        """Return `usage` with its cost, or with the model among the unpriced ones."""
         cost = self.cost(provider, info, usage, batch=batch)
         if cost is None:
             return replace(usage, cost_usd=Decimal(0), unpriced=(info.name,))

@@ -141,7 +141,7 @@ def _listed(prices: Any) -> Iterable[Any]:
 
 
 def _fits(usage: Usage, rates: _Rates) -> bool:
-    """Whether a usage has these rates: what came from the cache, and went into it, has to be part of the prompt."""
+    """Return whether a usage has these rates: what came from the cache, and went into it, is part of the prompt."""
     return usage.cached_tokens + usage.cache_write_tokens <= usage.input_tokens <= rates.most_input
 
 

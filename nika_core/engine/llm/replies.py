@@ -59,7 +59,7 @@ def _asked(request: ModelRequest) -> JsonObject:
 
 
 def reply_json(reply: ModelReply) -> JsonObject:
-    """As the call cache keeps it."""
+    """Return a reply as the call cache keeps it."""
     return {
         "parts": [part_json(part) for part in reply.parts],
         "stopReason": reply.stop_reason,
@@ -69,7 +69,7 @@ def reply_json(reply: ModelReply) -> JsonObject:
 
 
 def reply_of(found: Json) -> ModelReply | None:
-    """The other way round, `reused` set; None where it is no reply (a foreign hand)."""
+    """Return the reply of such JSON, `reused` set; None if it is no reply (somebody else wrote it)."""
     if not isinstance(found, dict):
         return None
     try:
@@ -112,7 +112,7 @@ def _is_readable(part: Part, provider: str) -> bool:
 
 
 def tokens_of(reply_text: str, tool_calls: tuple[ToolCall, ...] = ()) -> int:
-    """An estimate where the provider gives no figures: UTF-8 bytes / 4, rounded up."""
+    """Estimate tokens if the provider returns no figures: UTF-8 bytes / 4, rounded up."""
     size = len(reply_text.encode("utf-8", "replace"))
     size += sum(len((call.name + call.raw).encode("utf-8", "replace")) for call in tool_calls)
     return math.ceil(size / 4)

@@ -21,7 +21,7 @@ LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is 
 
 
 def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
-    """The agent block's system prompt, temperature, effort and `maxTokens`, where the request says nothing.
+    """Fill in the agent block's system prompt, temperature, effort and `maxTokens`, if the request says nothing.
 
     A temperature or an effort that is set for all tasks is left out for a model that takes none (see
     `require_abilities`).
@@ -151,7 +151,7 @@ def wanted_tokens(request: ModelRequest, info: ModelInfo) -> int:
 
 
 def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
-    """With `max_tokens` set, so that prompt and reply fit the model.
+    """Set `max_tokens` so that prompt and reply fit the model.
 
     Args:
         prompt: tokens of the prompt.

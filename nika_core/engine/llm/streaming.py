@@ -28,7 +28,7 @@ async def stream_reply(
     on_notice: Callable[[str], None] | None = None,
     meter: ReplyMeter | None = None,
 ) -> Finished:
-    """Text goes to `on_text` and into `text`. Raises TaskError, also for a stream that ends without its end, or that
+    """Stream a reply into `on_text` and `text`. Raise TaskError, also for a stream that ends without its end, or that
     its `meter` stops.
 
     A server, or a client that had to wait, may have many pieces at hand: between them others have their `turns`.
@@ -123,7 +123,7 @@ def whole_reply(finished: Finished, provider: str, text: str) -> Finished:
 
 
 async def count(request: ModelRequest, connection: Connection) -> TokenEstimate:
-    """Tokens of the prompt; by our own estimate where the provider's counter does not answer.
+    """Count the tokens of the prompt; estimate them if the provider's counter does not answer.
 
     Raises TaskError (category config) for a wrong key or model: it would be wrong for the call, too.
     """

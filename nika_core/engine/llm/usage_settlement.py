@@ -70,7 +70,7 @@ class UsageSettlement:
         self._prices = prices
 
     def ended(self, in_flight: InFlightCall, finished: Finished) -> Usage:
-        """After a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with more text
+        """Settle a whole reply. A prompt of no tokens is one that was not counted, and so is an answer with more text
         than its tokens can hold.
         """
         told = finished.usage if _believable(finished.usage) else NOTHING
@@ -96,7 +96,7 @@ class UsageSettlement:
         return usage
 
     def failed(self, in_flight: InFlightCall, error: TaskError | None) -> Usage:
-        """After a failure, or (None) a cancellation."""
+        """Settle a call after a failure, or (None) a cancellation."""
         if error is not None and isinstance(error.usage, Usage) and _believable(error.usage):
             whole = self._at_least(in_flight, error.usage)
             if not any(whole.counts):  # it was never sent
@@ -116,7 +116,7 @@ class UsageSettlement:
         return told
 
     def _at_least(self, in_flight: InFlightCall, told: Usage) -> Usage:
-        """What a broken call had told, made up for what came of it beyond that: figures that come at the beginning of a
+        """Return what a broken call had told, and add what came of it beyond that: figures at the beginning of a
         stream know nothing of its text.
         """
         if not in_flight.text:
@@ -140,12 +140,12 @@ class UsageSettlement:
 
 
 def _believable(told: Usage) -> bool:
-    """Whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
+    """Return whether these can be figures of a call at all: less than nothing would give a budget more than it had."""
     return all(type(each) is int and 0 <= each < _MOST for each in told.counts)
 
 
 def _never_arrived(error: BaseException) -> bool:
-    """Whether no connection was made at all, by the operating system's own word."""
+    """Return whether no connection was made at all, by the operating system's own word."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:

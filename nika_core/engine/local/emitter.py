@@ -18,7 +18,7 @@ from nika_core.model.events import NO_DATA, Event, EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.large_values import LargeValue
 from nika_core.model.limits import LimitKind
-from nika_core.model.masking import masked_number
+from nika_core.model.masking import masked_fields, masked_number
 from nika_core.model.state import Failure
 
 _GIVEN_ON: Final = ("output", "messages")  # what other tasks are given of a task, also when the run is resumed
@@ -140,7 +140,9 @@ class Emitter:
         return Failure(failure.code, failure.category, bound(message, self._max_error).text, hint)
 
     def _without_secrets(self, data: Mapping[str, Any]) -> JsonObject:
-        masked: dict[str, Any] = {**self.masked(data), **figures(data, self.mask)}
+        # The names are the engine's own, and a secret may be one of these words.
+        masked: dict[str, Any] = {name: self.masked(value) for name, value in data.items()}
+        masked |= figures(data, self.mask)
         if any(name in data and masked[name] != data[name] for name in _GIVEN_ON):
             masked["withheld"] = True
         return masked
@@ -150,7 +152,7 @@ def _masked(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, Mapping):
-        return {mask(key): _masked(item, mask) for key, item in value.items()}
+        return masked_fields(value, mask, partial(_masked, mask=mask))
     if isinstance(value, list | tuple):
         return [_masked(item, mask) for item in value]
     if isinstance(value, LargeValue):

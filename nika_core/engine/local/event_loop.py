@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def run_to_end(main: Coroutine[Any, Any, T], grace: float = 5.0) -> T:
-    """What `main` returns or raises.
+    """Return what `main` returns, or raise what it raises.
 
     `asyncio.run` waits for ever for a task that swallows its cancellation, and a step's child task may. Here all that
     is left is cancelled, has `grace` seconds to end, and is then let go of.

@@ -64,7 +64,7 @@ class LocalExecutor:
         self._report_once(task_run, task_run.ended_with(task_run.abandoned_outcome()))
 
     def _report_once(self, task_run: TaskRun, event: TaskEnded | TaskWaits) -> None:
-        """The first report counts."""
+        """Report once: the first report counts."""
         if not task_run.ended:
             task_run.ended = True
             del self._running[task_run.call.node]

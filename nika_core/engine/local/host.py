@@ -148,11 +148,11 @@ class Run:
         self.post(CancelRequested(reason))
 
     def look_for_signals(self) -> None:
-        """Something may have been written for nodes that wait."""
+        """Look for signals that may have been written for nodes that wait."""
         self._signals.look()
 
     def post(self, event: CoreEvent) -> None:
-        """Something has happened."""
+        """Post an event to the core."""
         self._inbox.append(event)
         waiter = self._waiter
         if waiter is not None and not waiter.done():

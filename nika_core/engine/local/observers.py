@@ -53,7 +53,7 @@ class _Watcher:
             self._queue.put(None)
 
     def is_waited_for(self, grace: float) -> bool:
-        """Whether it has work left, and has gone on with it within its time. Asked again after `_LOOK`."""
+        """Return whether it has work left, and has gone on with it within its time. Asked again after `_LOOK`."""
         if self._done or not self._given:
             return False
         self._still = self._still + _LOOK if self._shown == self._seen else 0.0

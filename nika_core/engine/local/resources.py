@@ -52,7 +52,7 @@ class Resources:
         self._closed = False
 
     async def get(self, key: tuple[str, str], open_: Callable[[], AbstractAsyncContextManager[Any]]) -> Any:
-        """The resource. Whatever opening it raises, everybody who waits gets; the next one to ask opens again."""
+        """Return the resource. All that wait raise what opening it raised; the next one to ask opens it again."""
         if self._closed:
             raise RuntimeError("the run has ended")
         holder = self._holders.get(key)
@@ -79,7 +79,7 @@ class Resources:
         return [task for task in self._all if not task.done()]
 
     def failures(self) -> list[str]:
-        """What closing raised, described."""
+        """Return a description of what closing raised."""
         return failures_of(self._all)
 
 

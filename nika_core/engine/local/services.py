@@ -37,15 +37,15 @@ from nika_core.values import dataclass, field
 
 
 async def no_barrier() -> None:
-    """A barrier where there is no journal."""
+    """Do nothing: a barrier for a run without a journal."""
 
 
 def unrecorded(events: Sequence[Event]) -> None:
-    """A journal where there is none."""
+    """Record nothing: a journal for a run without one."""
 
 
 def no_settings(word: str) -> JsonObject:
-    """The project file says nothing about this keyword."""
+    """Return no settings: the project file says nothing about this keyword."""
     return {}
 
 
@@ -55,12 +55,12 @@ def one_distribution(word: str) -> str:
 
 
 def plain_facets(word: str) -> Facets:
-    """The default facets for every keyword."""
+    """Return the default facets for every keyword."""
     return Facets()
 
 
 def unresolvable(placeholder: Placeholder, values: Values) -> Json:
-    """For workflows without conditions."""
+    """Refuse to resolve: for workflows without conditions."""
     raise LookupError(placeholder.text)
 
 
@@ -70,7 +70,7 @@ def depends_on_nothing(placeholder: Placeholder) -> Sequence[str]:
 
 
 def unrendered(task: Task, values: Callable[[], Values]) -> JsonObject:
-    """For workflows without templates."""
+    """Refuse to render: for workflows without templates."""
     return task.payload
 
 

@@ -43,7 +43,7 @@ class SignalPoll:
             self._next = self._deadlines.add(EVERY, self._look)
 
     def end(self, node: NodeId) -> None:
-        """The node waits no more."""
+        """Forget a node that no longer waits."""
         self._waiting.pop(node, None)
         if not self._waiting:
             self.close()

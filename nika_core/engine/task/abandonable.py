@@ -25,7 +25,7 @@ class Abandonable:
         self._free = False
 
     def abandon(self) -> None:
-        """From now on a cancellation is not offered to `work` any more."""
+        """Offer a cancellation to `work` no longer, from now on."""
         self._free = True
 
     def __await__(self) -> Generator[Any, Any, Any]:

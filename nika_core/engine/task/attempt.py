@@ -110,7 +110,7 @@ class TaskRun(TaskSupervisor):
         return None
 
     async def _after(self, error: TaskError) -> Outcome | None:
-        """After an attempt that failed: return the outcome; None: another attempt follows, now."""
+        """Decide about an attempt that failed. Return the outcome; None: another attempt follows, now."""
         delay = self._delay(error)
         failure = self._failure(error)
         if delay is None or self.stop_reason is StopReason.CANCEL or self.ended:
@@ -212,14 +212,14 @@ class TaskRun(TaskSupervisor):
         return self.stop_reason is not None and self.stop_reason.is_timeout
 
     async def _still(self) -> None:
-        """After a timeout: take a cancellation that is still on its way, so that it does not hit what follows."""
+        """Take a cancellation that is still on its way after a timeout, so that it does not hit what follows."""
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
         if self._out_of_time:
             self.clear_cancellation()
 
     def _unpacked(self, returned: Any) -> tuple[Json, int | None, tuple[Message, ...]]:
-        """What a step returned: its value, its size before it was cut, what it adds to the conversation."""
+        """Unpack what a step returned: its value, its size before it was cut, what it adds to the conversation."""
         original: int | None = None
         messages: tuple[Message, ...] = ()
         if isinstance(returned, WaitFor):
@@ -248,7 +248,7 @@ class TaskRun(TaskSupervisor):
         return retry_delay(error, call, self._keyword.spec, self._attempt, self._services.random)
 
     async def _wait(self, delay: float, failure: Failure) -> bool:
-        """False: the run does not want another attempt."""
+        """Return False if the run does not want another attempt."""
         call = self.call
         self._services.report(AttemptFailed(call.node, call.epoch, self._attempt, delay, failure))
         try:
@@ -260,7 +260,7 @@ class TaskRun(TaskSupervisor):
     # ---- outcomes
 
     def abandoned_outcome(self) -> Outcome:
-        """It was told to stop, and did not."""
+        """Return the outcome of a task that was told to stop, and did not."""
         ended = "It was told to stop and did not; it may still be doing something."
         if self._out_of_time:
             error = self._too_long()
@@ -272,7 +272,7 @@ class TaskRun(TaskSupervisor):
         return self._ended(self._services.reporter.failure(failure))
 
     def cancelled(self) -> Outcome:
-        """The run did not want it any more."""
+        """Return the outcome of a task that the run does not want any more."""
         failure = Failure(codes.CANCELLED, Category.CANCELLED, self.reason or "the run was cancelled")
         return self._ended(self._services.reporter.failure(failure))
 

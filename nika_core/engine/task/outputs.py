@@ -34,7 +34,7 @@ def fork(value: Any) -> Any:
 
 
 def checked_json(value: Any, max_depth: int, whose: str) -> Json:
-    """`value` in containers of its own, checked to be JSON. Raises TaskError (unknown, or validation when too deep)."""
+    """Return `value` in containers of its own, checked to be JSON. Raise TaskError (unknown; too deep: validation)."""
     try:
         return _checked(value, max_depth)
     except _TooDeepError:
@@ -45,7 +45,7 @@ def checked_json(value: Any, max_depth: int, whose: str) -> Json:
 
 
 def checked_usage(usage: object, whose: str) -> Usage:
-    """What a step says that it has used. Raises TaskError (unknown) if those are no figures."""
+    """Return what a step says that it has used. Raise TaskError (unknown) if those are no figures."""
     if not isinstance(usage, Usage):
         wrong = f"{type(usage).__name__} as its usage"
     elif not all(isinstance(cost, Decimal) and cost.is_finite() for cost in (usage.cost_usd, usage.saved_usd)):
@@ -60,7 +60,7 @@ def checked_usage(usage: object, whose: str) -> Usage:
 
 
 async def parsed(value: Json, spec: OutputSpec, max_depth: int) -> Json:
-    """What `output: {format, schema}` asks for. Raises TaskError (validation)."""
+    """Return what `output: {format, schema}` asks for. Raise TaskError (validation)."""
     if spec.format == "lines" and isinstance(value, str):
         return [line for line in _BREAKS.split(value) if line.strip()]
     if spec.format != "json":
@@ -94,7 +94,7 @@ def bounded_output(value: Json, max_bytes: int | None, original_bytes: int | Non
 
 
 def as_text(value: Json) -> str:
-    """As a template or a model has it: text as it is, all else as compact JSON."""
+    """Return a value as a template or a model has it: text as it is, all else as compact JSON."""
     return value if isinstance(value, str) else _compact(value)
 
 

@@ -19,7 +19,7 @@ class TookTooLongError(Exception):
 async def run_with_timeout(
     work: Coroutine[Any, Any, Any], seconds: float, deadlines: Deadlines, grace: float, keyword: str | None = None
 ) -> Any:
-    """What `work` returns or raises.
+    """Return what `work` returns, or raise what it raises.
 
     When its time is over, or when the one who waits is cancelled, it is cancelled, and left behind when it has not
     ended `grace` seconds later. A SystemExit or the like comes out as an ordinary exception; a wait for something

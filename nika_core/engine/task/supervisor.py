@@ -45,7 +45,7 @@ class TaskSupervisor:
         self._grace = grace
 
     def abandoned(self) -> None:
-        """Called once if it does not stop within its grace period and is no longer waited for."""
+        """Go on without it; called once if it does not stop within its grace period and is no longer waited for."""
 
     def arm(self, seconds: float, idle: float | None = None) -> None:
         """Give an attempt this long from now on, and `idle` seconds from each sign of life."""

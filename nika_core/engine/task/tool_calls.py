@@ -77,7 +77,7 @@ class ToolUser(Protocol):
 
 
 async def find_tools(services: TaskServices, context: ToolUser) -> Sequence[Tool]:
-    """All that is allowed, not disallowed, and really there. Raises TaskError (config)."""
+    """Return all that is allowed, not disallowed, and really there. Raise TaskError (config)."""
     lists = lists_of(context.task_call, context.agent)
     found: dict[str, Tool] = {}
     for entry in lists.allowed:

@@ -53,7 +53,7 @@ _outer_marks: str | None = None
 
 
 def own_process(run_id: str) -> None:
-    """From now on, let everything that is started in this process belong to a run. Call it in the run's event loop.
+    """Let everything that is started in this process from now on belong to a run. Call it in the run's event loop.
 
     The process has nothing else to do: what is started after the run has ended is ended when the process ends.
     """

@@ -84,7 +84,6 @@ def _worker(client: Client, works: Works, queue: str, concurrency: int, version:
         # What drives a run is deterministic by itself, and a sandbox hides the installed plugins from it.
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=concurrency,
-        max_concurrent_activity_task_polls=2,
         max_heartbeat_throttle_interval=timedelta(seconds=0.5),
         default_heartbeat_throttle_interval=timedelta(seconds=0.5),
         sticky_queue_schedule_to_start_timeout=_STICKY,

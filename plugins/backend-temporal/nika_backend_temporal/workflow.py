@@ -229,7 +229,7 @@ class NikaRun:
         return workflow.info().get_current_history_length() >= self._bound
 
     def _drain(self) -> None:
-        """If the history is full, give what is under way some time to end; then go on in the old one."""
+        """Wait some time for what is under way if the history is full; then go on in the old one."""
         if not (self._queued and self._full() and self._bound < _LONGEST_HISTORY) or self._draining:
             return
         self._draining = True
@@ -305,7 +305,7 @@ class NikaRun:
 
 
 def _retry_policy(work: JsonObject) -> RetryPolicy:
-    """How often a work is done again: what failed says when itself; else its worker was lost."""
+    """Say how often work is done again: what failed says when itself; else its worker was lost."""
     own = (work.get("call") or {}).get("retry", {}).get("max") or 0
     return RetryPolicy(
         initial_interval=timedelta(seconds=0.1),

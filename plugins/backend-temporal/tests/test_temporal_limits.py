@@ -76,6 +76,35 @@ def test_a_limit_holds_as_on_one_machine(
     assert said in str(nika.to_json(there))
 
 
+def test_a_budget_for_the_day_holds_for_the_calls_of_a_worker(server: Any, worker: Any, folder: Path) -> None:
+    (folder / "nika.yaml").write_text("prices: {mock: {inputPerMillion: 1000, outputPerMillion: 2000}}\n")
+    path = folder / "w.nika.yaml"
+    path.write_text(MODEL)
+    budget = {"NIKA_MAX_COST_DAY": "0.11", "NIKA_SPEND_DATABASE": str(folder / "spend.db"), "NIKA_TRUST": "1"}
+    workspace = nika.Workspace.open(path, environ={**os.environ, **budget})
+
+    result, _ = BackendRuns(server.url, folder).run_prepared(nika.prepare(path, workspace=workspace, elsewhere=True))
+
+    assert (result.task("one").state, result.task("two").state) == ("success", "failed")
+    assert "NIKA_MAX_COST_DAY" in result.task("two").failure.message
+
+
+def test_a_provider_that_fails_is_no_longer_called_by_a_worker(server: Any, worker: Any, folder: Path) -> None:
+    script = folder / "script.json"
+    script.write_text('{"replies": [{"error": {"category": "provider", "message": "down"}, "times": 9}]}')
+    path = folder / "w.nika.yaml"
+    tasks = "\n".join(f"  - {{id: t{number}, llm: say, onError: continue, retry: {{max: 1}}}}" for number in range(3))
+    flows = "flows: [{source: t0, target: t1}, {source: t1, target: t2}]"
+    path.write_text(f"agent: {{provider: mock, model: mock, maxTokens: 50}}\ntasks:\n{tasks}\n{flows}\n")
+    environ = {"NIKA_MOCK_SCRIPT": str(script), "NIKA_BREAKER_FAILURES": "2", "NIKA_BREAKER_COOLDOWN": "1h"}
+    workspace = nika.Workspace.open(path, environ={**os.environ, **environ})
+
+    result, _ = BackendRuns(server.url, folder).run_prepared(nika.prepare(path, workspace=workspace, elsewhere=True))
+
+    codes = [result.task(f"t{number}").failure.code for number in range(3)]
+    assert codes == ["NIKA-083", "NIKA-083", "NIKA-086"]
+
+
 def test_cleanup_after_a_stop_is_ended_when_its_time_is_over(server: Any, worker: Any, folder: Path) -> None:
     path = folder / "w.nika.yaml"
     path.write_text(CLEANUP)

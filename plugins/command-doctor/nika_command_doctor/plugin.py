@@ -7,6 +7,6 @@ NIKA_API = 1
 
 @hookimpl
 def nika_commands() -> list[Command]:
-    """The one command."""
+    """Return the one command."""
     summary = "Check keys, servers, models, plugins, terminal and history."
     return [Command(name="doctor", app="nika_command_doctor.command:doctor", summary=summary)]

@@ -10,7 +10,7 @@ _LONGEST = 120
 
 
 def draw_dot(picture: Picture) -> str:
-    """A directed graph from top to bottom."""
+    """Draw a directed graph from top to bottom."""
     lines = [
         f"digraph {_quoted(picture.title)} {{",
         '    node [shape=box, style=rounded, fontname="sans-serif"];',
@@ -44,5 +44,5 @@ def _parts(picture: Picture, prefix: str, indent: str) -> Iterator[str]:
 
 
 def _quoted(*lines: str) -> str:
-    r"""A string of one or more lines; in labels a backslash begins an escape (`\N` is the node's name)."""
+    r"""Quote one or more lines; in labels a backslash begins an escape (`\N` is the node's name)."""
     return '"' + "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'

@@ -38,7 +38,7 @@ def draw(
     mask: Callable[[str], str] = str,
     asked: Mapping[str, Sequence[str]] = _NOTHING,
 ) -> str:
-    """The drawing as text, without a line break at its end.
+    """Draw the picture as text, without a line break at its end.
 
     Args:
         format: one of FORMATS.

@@ -14,7 +14,7 @@ _LONGEST: Final = 120
 
 
 def draw_mermaid(picture: Picture) -> str:
-    """A flowchart from top to bottom."""
+    """Draw a flowchart from top to bottom."""
     lines = ["---", f"title: {_quoted(picture.title)}", "---", "flowchart TD"]
     return "\n".join([*lines, *_parts(picture, "n", "    ")])
 
@@ -41,6 +41,6 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML scalar in double quotes; Mermaid's directives are looked for even there."""
+    """Quote a YAML scalar with double quotes; Mermaid looks for its directives even there."""
     inner = "".join(c if c.isalnum() or c in " _-.,:" else f"\\u{ord(c):04x}" for c in text if ord(c) < 0x10000)
     return f'"{inner}"'

@@ -63,7 +63,7 @@ def picture_of(
     asked: Mapping[str, Sequence[str]] = _NOTHING,
     before: str = "",
 ) -> Picture:
-    """The picture. Several flows between two tasks are one line; tasks of a cycle come last, so any graph is drawn.
+    """Make the picture. Several flows between two tasks are one line; tasks of a cycle come last.
 
     Args:
         mask: takes secrets out of names and conditions.
@@ -125,7 +125,7 @@ def _mark(task: Task, workflow: Workflow) -> str:
 
 
 def printable(text: str) -> str:
-    """One line; what is no printable character (terminal control codes, changes of direction) is shown as its code."""
+    """Return one line, with a code for each character that is not printable (control codes, changes of direction)."""
     text = " ".join(text.split())
     if text.isprintable():
         return text
@@ -133,5 +133,5 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """At most so many characters."""
+    """Shorten a text to at most so many characters."""
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -7,5 +7,5 @@ NIKA_API = 1
 
 @hookimpl
 def nika_commands() -> list[Command]:
-    """The one command."""
+    """Return the one command."""
     return [Command(name="graph", app="nika_command_graph.command:graph", summary="Draw a workflow's graph.")]

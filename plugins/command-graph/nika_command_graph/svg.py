@@ -108,7 +108,7 @@ def _block(picture: Picture) -> tuple[float, float, list[str]]:
 
 
 def _curve(layout: Layout, path: list[int]) -> str:
-    """From the lower edge of the first box through the bends to the upper edge of the last one."""
+    """Draw a line from the lower edge of the first box through the bends to the upper edge of the last one."""
     first, *bends, last = (layout.spots[spot] for spot in path)
     if last.row <= first.row:  # only in a cycle: out at the side and in again
         y, other = first.row * _ROW + _BOX / 2, last.row * _ROW + _BOX / 2
@@ -128,7 +128,7 @@ def _curve(layout: Layout, path: list[int]) -> str:
 
 
 def _middle(layout: Layout, path: list[int]) -> tuple[float, float]:
-    """Where the label of a line stands: between its first two spots, nearer to the second, where lines part."""
+    """Return where the label of a line stands: between its first two spots, nearer to the second, if lines part."""
     one, other = layout.spots[path[0]], layout.spots[path[1]]
     top, bottom = one.row * _ROW + _BOX, other.row * _ROW
     return one.x + (other.x - one.x) * 0.72, top + (bottom - top) * 0.62
@@ -146,5 +146,5 @@ def _label(layout: Layout, path: list[int], line: Line) -> str:
 
 
 def _text(text: str) -> str:
-    """Text in XML, without the characters that XML cannot hold in any form."""
+    """Return text for XML, without the characters that XML cannot hold in any form."""
     return escape("".join(c if c.isprintable() and c not in "\ufffe\uffff" else "?" for c in text))

@@ -22,7 +22,7 @@ _LONGEST_CONDITION: Final = 80
 
 
 def draw_text(picture: Picture) -> str:
-    """One row per task, each below all that it waits for; the tasks of a workflow that it stands for are indented."""
+    """Draw one row per task, each below all that it waits for; indent the tasks of a workflow that it stands for."""
     return "\n".join([picture.title, "", *_task_rows(picture)])
 
 
@@ -50,7 +50,7 @@ def _task_rows(picture: Picture) -> list[str]:
 
 
 def _order(picture: Picture, incoming: list[list[Line]]) -> list[int]:
-    """Every task after all that it waits for, otherwise in declared order; tasks of a cycle come last."""
+    """Order tasks: each after all that it waits for, otherwise as declared; tasks of a cycle come last."""
     waiting = [len({line.source for line in lines}) for lines in incoming]
     outgoing: list[set[int]] = [set() for _ in picture.nodes]
     for line in picture.lines:
@@ -86,7 +86,7 @@ class _Rail:
 
 
 def _rails(picture: Picture, order: list[int], incoming: list[list[Line]]) -> list[tuple[str, str]]:
-    """For each task of `order` its row of rails, and those below it; empty ones where there would be too many."""
+    """Draw for each task of `order` its row of rails, and those below it; empty ones if there would be too many."""
     position = {number: at for at, number in enumerate(order)}
     below = [0] * len(picture.nodes)
     for line in picture.lines:

@@ -19,6 +19,7 @@ from nika_command_mcp.catalog import served_workflows
 from nika_command_mcp.http import PATH, make_app
 from nika_command_mcp.runs import ServedRuns
 from nika_command_mcp.server import WorkflowServer
+from nika_command_mcp.stdio import ClientLines, ServerLines, own_stdin
 from nika_core import UsageError
 from nika_core.plugin import CommandContext, Terminal
 
@@ -76,35 +77,29 @@ def _token(given: str | None) -> str:
     return given
 
 
-class _Lines:
-    """Writes the server's lines to the real stdout: what else is printed in a command goes to stderr."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-
-    async def write(self, line: str) -> None:
-        await asyncio.to_thread(self._terminal.print_data, line.removesuffix("\n"), verbatim=True)
-
-    async def flush(self) -> None:
-        """Each line is flushed as it is written."""
-
-
 async def _serve_stdio(server: WorkflowServer, runs: ServedRuns, terminal: Terminal) -> None:
     loop = asyncio.get_running_loop()
-    serving = asyncio.ensure_future(_over_stdio(server.server, _Lines(terminal)))
+    lines = ServerLines(terminal)
+    serving = asyncio.ensure_future(_over_stdio(server.server, lines))
+    lines.when_gone = serving.cancel
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)
     try:
         await serving
     except asyncio.CancelledError:
-        pass  # stopped by a signal
+        pass  # stopped by a signal, or the client has gone
     finally:
         await runs.close()
+    if lines.fault is not None:
+        raise lines.fault
 
 
-async def _over_stdio(server: Any, lines: Any) -> None:
-    async with stdio_server(stdout=lines) as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+async def _over_stdio(server: Any, lines: ServerLines) -> None:
+    with own_stdin() as stream:
+        read: Any = ClientLines(stream, lines)
+        written: Any = lines
+        async with stdio_server(stdin=read, stdout=written) as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
 
 
 async def _serve_http(server: WorkflowServer, runs: ServedRuns, listener: socket.socket, token: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequests, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 from nika_command_mcp.schemas import inputs_schema
 from nika_core import OpenQuestion
@@ -58,7 +59,7 @@ async def asked(context: Any, questions: Iterable[OpenQuestion]) -> dict[str, An
             continue
         try:
             given = await context.session.elicit_form(_message(each), schema, related_request_id=context.request_id)
-        except MCPError:  # the client says that it can, and cannot: the question is in the result
+        except (MCPError, ValidationError):  # the client says that it can, and cannot: the question is in the result
             continue
         if given.action == "accept":
             answers[each.task] = _answer(each, given)

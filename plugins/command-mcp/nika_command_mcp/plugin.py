@@ -7,5 +7,5 @@ NIKA_API = 1
 
 @hookimpl
 def nika_commands() -> list[Command]:
-    """The one command."""
+    """Return the one command."""
     return [Command(name="mcp", app="nika_command_mcp.command:mcp", summary="Serve workflows as MCP tools.")]

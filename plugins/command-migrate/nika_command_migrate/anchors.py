@@ -11,7 +11,7 @@ _MAX_GROWTH = 10  # times the size: aliases of aliases of aliases
 
 
 def written_out(document: Document) -> Document:
-    """The document without anchors and aliases, as far as that is possible: what is left stays in the result."""
+    """Return the document without anchors and aliases, as far as that is possible: what is left stays in the result."""
     limit = _MAX_GROWTH * len(document.source.text) + 10_000
     for _ in range(_MAX_ROUNDS):
         edits = _round(document) if document.aliases or document.anchors else []
@@ -41,7 +41,7 @@ def _within(node: Node, offset: int) -> bool:
 
 
 def _without(source: Source, start: int, node: Node) -> list[Edit]:
-    """`&name` and the white space behind it; before it, where nothing follows on the line."""
+    """Remove `&name` and the white space behind it; before it, if nothing follows on the line."""
     end = start
     while source.text[end : end + 1] not in (" ", "\t", "\r", "\n", ""):
         end += 1
@@ -54,7 +54,7 @@ def _without(source: Source, start: int, node: Node) -> list[Edit]:
 
 
 def _copied(document: Document, alias: Alias) -> list[Edit]:
-    """What puts a copy in an alias's place; nothing when it cannot be copied."""
+    """Put a copy in an alias's place; nothing if it cannot be copied."""
     source, node = document.source, alias.node
     if any(_within(node, anchor.start) for anchor in document.anchors):
         return []  # the copy would bring the anchor a second time

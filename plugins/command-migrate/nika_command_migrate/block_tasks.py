@@ -25,7 +25,7 @@ class BlockTask:
         self.last = self.entries[-1].value  # what was written last
 
     def edit(self) -> Edit:
-        """What takes the place of the task's text."""
+        """Return what takes the place of the task's text."""
         entries = self.entries
         behind = entries[-1].last + 1
         lines = self._lines(entries)
@@ -68,7 +68,7 @@ class BlockTask:
         return self._nested(entries, place, members)
 
     def _nested(self, entries: Sequence[Entry], place: int, members: Sequence[Entry]) -> list[str]:
-        """The scalar and the fields beside it become a mapping. Fields that stand right before it stay before it."""
+        """Turn the scalar and the fields beside it into a mapping. Fields that stand right before it stay before it."""
         first = place
         while first and entries[first - 1] in members:
             first -= 1
@@ -132,7 +132,7 @@ class BlockTask:
         return lines + [f"{indent}{found.text}{self.source.newline}" for found in lifted]
 
     def _config(self, entry: Entry) -> list[str]:
-        """The entries of `config`, one column group further left; what was said about `config` stays above them."""
+        """Return the entries of `config`, one column group further left; comments about `config` stay above them."""
         source, config, indent = self.source, entry.value, " " * self.column
         lines = self._lead(entry, 0)
         self.last = config
@@ -155,7 +155,7 @@ class BlockTask:
         return lines + self.layout.shifted(children[-1].last + 1, entry.last, delta)
 
     def _lead(self, entry: Entry, delta: int, *, close: bool = False) -> list[str]:
-        """The comments and blank lines before an entry; with `close` no blank ones."""
+        """Return the comments and blank lines before an entry; with `close` no blank ones."""
         lines = self.layout.shifted(entry.lead, entry.first - 1, delta)
         return [line for line in lines if not is_blank(line)] if close else lines
 
@@ -169,14 +169,14 @@ class BlockTask:
     def _body_lines(
         self, first: int, last: int, delta: int, key: Node, column: int, name: str | None = None
     ) -> list[str]:
-        """An entry's lines at another column; `name` takes the place of its key."""
+        """Return an entry's lines at another column; `name` takes the place of its key."""
         start = key.start if name is None else key.end
         head = f"{' ' * column}{name or ''}{self.source.text[start : self.source.start(first + 1)]}"
         return [head, *self.layout.shifted(first + 1, last, delta)]
 
 
 def _tidied(lines: list[str]) -> list[str]:
-    """No blank lines at the start, and none that would become the text of the block scalar before them."""
+    """Remove blank lines at the start, and those that would become the text of the block scalar before them."""
     found: list[str] = []
     open_ = True
     for line in lines:
@@ -189,7 +189,7 @@ def _tidied(lines: list[str]) -> list[str]:
 
 
 def _last_scalar(value: Node) -> Node:
-    """What stands at the end of a value."""
+    """Return what stands at the end of a value."""
     while not value.flow and (value.pairs or value.items):
         value = value.pairs[-1][1] if value.pairs else value.items[-1]
     return value

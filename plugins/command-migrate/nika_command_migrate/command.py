@@ -78,7 +78,7 @@ def _counts(results: list[FileResult]) -> dict[str, int]:
 
 
 def _show(result: FileResult, terminal: Terminal, *, write: bool) -> None:
-    """The diff as data; what is to be said about the file beside it."""
+    """Show the diff as data, and beside it what is to be said about the file."""
     word = "is now v5" if result.written else _WORDS[result.status]
     if result.status is Status.UNCHANGED and result.migration.errors:
         word = "has the form of v5, but v5 refuses it as it is"
@@ -91,7 +91,7 @@ def _show(result: FileResult, terminal: Terminal, *, write: bool) -> None:
 
 
 def _show_diff(diff: str, terminal: Terminal) -> None:
-    """In colors on a terminal; byte for byte elsewhere."""
+    """Show the diff, in colors on a terminal; byte for byte elsewhere."""
     if not terminal.shows_data:
         terminal.print_data(diff, verbatim=True)
         return

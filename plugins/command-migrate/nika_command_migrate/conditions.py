@@ -10,12 +10,12 @@ _CONDITION: Final = re.compile(r"""'[^']*'|"[^"]*"|\{\{.*?\}\}|\$\{.*?\}|(?<![\w
 
 
 def v5_condition(text: str, flow_source: str) -> str:
-    """A condition with `output.field` as `{{source.field}}`."""
+    """Return a condition with `output.field` as `{{source.field}}`."""
     return _CONDITION.sub(lambda found: found[0] if found[1] is None else f"{{{{{flow_source}{found[1]}}}}}", text)
 
 
 def quoted(text: str) -> str:
-    """A text as a quoted scalar on one line."""
+    """Return a text as a quoted scalar on one line."""
     if '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"

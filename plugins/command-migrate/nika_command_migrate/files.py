@@ -46,7 +46,7 @@ class FileResult:
         return self.status is Status.MIGRATED
 
     def as_json(self) -> dict[str, Any]:
-        """For `--format json`; keys without a value are left out."""
+        """Return the JSON of `--format json`; keys without a value are left out."""
         return {
             "path": str(self.path),
             "status": self.status.value,
@@ -82,7 +82,7 @@ def _text_result(text: str) -> FileResult:
 
 
 def found_files(paths: Iterable[Path]) -> list[Path]:
-    """The files that are named, and in folders those with a workflow's name; each file once."""
+    """Return the files that are named, and in folders those with a workflow's name; each file once."""
     found: dict[Path, Path] = {}
     for path in paths:
         for file in _in_folder(path) if is_folder(path) else [path]:
@@ -134,7 +134,7 @@ def _unreadable(path: Path, reason: str, hint: str, place: Place | None) -> File
 
 
 def surroundings_of(path: Path) -> MigrationContext:
-    """What stands beside a workflow and on this machine."""
+    """Return what stands beside a workflow and on this machine."""
     config: Any = None
     with contextlib.suppress(FileError):  # a broken .mcp.json is not migration's matter
         config = read_json(path.resolve().parent / ".mcp.json")
@@ -147,7 +147,7 @@ _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def unified_diff(old: str, new: str, name: str) -> str:
-    """As `diff -u` writes it, for `patch` to read."""
+    """Write a diff as `diff -u` does, for `patch` to read."""
     lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(new), name, name)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 

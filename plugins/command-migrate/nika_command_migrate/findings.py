@@ -28,14 +28,14 @@ class MigrationContext:
 
 
 def find_notes(document: Document, surroundings: MigrationContext) -> list[Note]:
-    """All notes about a workflow, in no particular order."""
+    """Return all notes about a workflow, in no particular order."""
     if document.root is None:
         return []
     return list(_Finder(document, surroundings).all())
 
 
 def leftovers(document: Document) -> list[Note]:
-    """What makes `run` take a file for one of v4 although migration can do nothing about it."""
+    """Return what makes `run` take a file for one of v4 although migration can do nothing about it."""
     if document.root is None:
         return []
     finder = _Finder(document, MigrationContext())
@@ -134,7 +134,7 @@ class _Finder:
                 yield self._error(primary, f"{word}'s {grammar.KEYWORDS[word].primary} is no text", _QUOTES)
 
     def strays(self, task: Node, word: str, *, old: bool) -> Iterator[Note]:
-        """Keys that mean nothing beside this keyword; in a file of v5 (`old` false) only those that v4 had."""
+        """Yield keys that mean nothing beside this keyword; in a file of v5 (`old` false) only those that v4 had."""
         fits = grammar.KEYWORDS[word].beside | grammar.TASK_KEYS | grammar.KEYWORDS.keys() | {grammar.CONFIG}
         for key, value in task.pairs:
             if key.value not in fits and (old or key.value in grammar.BESIDE) and not scalars.is_null(value):

@@ -39,7 +39,7 @@ class FlowMap:
 
     @classmethod
     def read(cls, source: Source, node: Node) -> FlowMap:
-        """The parts of a flow mapping as they are written."""
+        """Return the parts of a flow mapping as they are written."""
         text = source.text
         entries: list[FlowEntry] = []
         gaps: list[str] = []
@@ -62,7 +62,7 @@ class FlowMap:
         return " " if self.gaps[0].startswith(" ") and not BREAK.search(self.gaps[0]) else ""
 
     def index(self, name: str) -> int | None:
-        """Where the entry of this name is."""
+        """Return where the entry of this name is."""
         return next((index for index, entry in enumerate(self.entries) if entry.name == name), None)
 
     def pop(self, index: int) -> FlowEntry:
@@ -102,14 +102,14 @@ class FlowMap:
         self.gaps[index : index + 2] = [first, *inner.gaps[1:-1], behind]
 
     def text(self) -> str:
-        """The mapping as it is written."""
+        """Return the mapping as it is written."""
         parts = ["{"]
         for gap, entry in zip(self.gaps, self.entries, strict=False):
             parts += (gap, entry.text)
         return "".join((*parts, self.gaps[-1], "}"))
 
     def lines(self) -> list[str]:
-        """The entries as those of a block mapping, one a line (without indentation and line ends), with comments."""
+        """Return the entries as a block mapping's, one a line (without indentation and line ends), with comments."""
         found: list[str] = []
         for index, gap in enumerate(self.gaps):
             beside, *own = BREAK.split(gap)
@@ -127,7 +127,7 @@ class FlowMap:
 
 
 def without_comma(gap: str) -> str:
-    """A gap without its comma."""
+    """Return a gap without its comma."""
     for found in _COMMENT_OR_COMMA.finditer(gap):
         if found[0] == ",":
             return gap[: found.start()] + gap[found.end() :]
@@ -135,5 +135,5 @@ def without_comma(gap: str) -> str:
 
 
 def without_comments(gap: str) -> str:
-    """A gap without its comments."""
+    """Return a gap without its comments."""
     return _COMMENT_OR_COMMA.sub(lambda found: "," if found[0] == "," else "", gap)

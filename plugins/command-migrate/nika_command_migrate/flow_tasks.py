@@ -9,7 +9,7 @@ from nika_command_migrate.source import Source
 
 
 def flow_task_text(source: Source, parts: TaskParts) -> str:
-    """The task as v5 has it."""
+    """Return the task as v5 has it."""
     task = FlowMap.read(source, parts.node)
     place = task.index(parts.word) or 0
     keyword = task.entries[place]

@@ -107,25 +107,25 @@ def lineage(root: Node | None) -> Lineage:
 
 
 def keyword_of(task: Node) -> str | None:
-    """The one of the seven that a task has; None when it has none or several."""
+    """Return the one of the seven that a task has; None if it has none or several."""
     found = KEYWORDS.keys() & task.names()
     return found.pop() if len(found) == 1 else None
 
 
 def tasks_of(root: Node) -> list[Node]:
-    """The tasks that are mappings, in order."""
+    """Return the tasks that are mappings, in order."""
     tasks = root.get("tasks")
     return [task for task in tasks.items if task.kind == "map"] if tasks is not None else []
 
 
 def flows_of(root: Node) -> list[Node]:
-    """The flows that are mappings, in order."""
+    """Return the flows that are mappings, in order."""
     flows = root.get("flows")
     return [flow for flow in flows.items if flow.kind == "map"] if flows is not None else []
 
 
 def is_v4_task(task: Node) -> bool:
-    """Whether something about a task is v4's alone."""
+    """Return whether something about a task is v4's alone."""
     word = keyword_of(task)
     if task.get(CONFIG) is not None:
         return True
@@ -147,7 +147,7 @@ def is_v4_task(task: Node) -> bool:
 
 
 def is_v5_task(task: Node) -> bool:
-    """Whether something about a task is v5's alone."""
+    """Return whether something about a task is v5's alone."""
     if V5_TASK_KEYS & set(task.names()):
         return True
     word = keyword_of(task)
@@ -156,23 +156,23 @@ def is_v5_task(task: Node) -> bool:
 
 
 def is_v4(root: Node) -> bool:
-    """Whether anything in the file is v4's alone."""
+    """Return whether anything in the file is v4's alone."""
     return any(is_v4_task(task) for task in tasks_of(root)) or any(is_v4_flow(flow) for flow in flows_of(root))
 
 
 def is_v4_flow(flow: Node) -> bool:
-    """Whether a flow's condition speaks of `output`, as v4's did."""
+    """Return whether a flow's condition speaks of `output`, as v4's did."""
     condition = flow.get("condition")
     return condition is not None and v5_condition(condition.value, "") != condition.value
 
 
 def is_v5(root: Node) -> bool:
-    """Whether anything in the file is v5's alone."""
+    """Return whether anything in the file is v5's alone."""
     return bool(V5_ROOT_KEYS & set(root.names())) or any(is_v5_task(task) for task in tasks_of(root))
 
 
 def read_as_v4(root: Node) -> list[bool]:
-    """For each task: whether its texts mean what they meant in v4. A file that v5 could have written means v5."""
+    """Return for each task whether its texts mean what they meant in v4. A file that v5 could have written means v5."""
     if not is_v4(root):
         return [False] * len(tasks_of(root))
     new_file = bool(V5_ROOT_KEYS & set(root.names()))

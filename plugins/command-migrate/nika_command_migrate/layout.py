@@ -21,7 +21,7 @@ class Entry:
 
 
 def nodes_in(node: Node | None) -> Iterator[Node]:
-    """A node and all within it, keys included."""
+    """Yield a node and all within it, keys included."""
     todo = [node] if node is not None else []
     while todo:
         found = todo.pop()
@@ -39,7 +39,7 @@ class Layout:
         self._scalar_lines = _block_scalar_lines(document)
 
     def entries(self, mapping: Node) -> list[Entry]:
-        """The entries of a block mapping. A comment that is indented further than the keys belongs to what precedes."""
+        """Return the entries of a block mapping. A comment indented further than the keys belongs to what precedes."""
         source = self.source
         found: list[Entry] = []
         column = source.column_of(mapping.pairs[0][0].start) if mapping.pairs else 0
@@ -63,11 +63,11 @@ class Layout:
         return last
 
     def shifted(self, first: int, last: int, delta: int) -> list[str]:
-        """Lines `first` to `last`, each moved `delta` columns to the right (or to the left). Blank lines stay."""
+        """Return lines `first` to `last`, each moved `delta` columns to the right (or the left). Blank lines stay."""
         return [_shift(self.source.line(line), delta, self._scalar_lines.get(line)) for line in range(first, last + 1)]
 
     def is_text(self, line: int) -> bool:
-        """Whether a line is text of a block scalar."""
+        """Return whether a line is text of a block scalar."""
         return line in self._scalar_lines
 
 

@@ -46,7 +46,7 @@ def meaning(document: Document, old: list[bool], names: templates.TaskNames) -> 
 
 
 def _plain(node: Node) -> Any:
-    """A node as text, lists and pairs."""
+    """Return a node as text, lists and pairs."""
     if node.kind == "scalar":
         return node.value
     if node.kind == "seq":
@@ -55,7 +55,7 @@ def _plain(node: Node) -> Any:
 
 
 def _text(node: Node, old: bool, names: templates.TaskNames) -> Any:
-    """Text (or text in lists and mappings) as literals and references."""
+    """Return text (or text in lists and mappings) as literals and references."""
     if node.kind == "scalar":
         return templates.v4_tokens(node.value, names) if old else templates.v5_tokens(node.value)
     if node.kind == "seq":
@@ -141,7 +141,7 @@ _COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#[^\r\n\x85\u2028\u2029]*", re.MULTI
 
 
 def comments(document: Document) -> Counter[str]:
-    """Every comment of a file, and how often it stands there."""
+    """Return every comment of a file, and how often it stands there."""
     source = document.source
     characters = list(source.text)
     for node in nodes_in(document.root):

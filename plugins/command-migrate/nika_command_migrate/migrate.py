@@ -117,7 +117,7 @@ def _with_values(document: Document) -> Document:
 
 
 def _compared(document: Document, new: Document) -> tuple[str | None, Note | None]:
-    """The new text, if it means the same and has every comment."""
+    """Return the new text, if it means the same and has every comment."""
     assert document.root is not None
     names = values.names_of(document.root)
     reads = grammar.read_as_v4(document.root)
@@ -136,7 +136,7 @@ def _compared(document: Document, new: Document) -> tuple[str | None, Note | Non
 
 
 def _difference(document: Document, before: dict[str, object], after: dict[str, object]) -> tuple[int, str]:
-    """The line of what differs first, and its name."""
+    """Return the line of what differs first, and its name."""
     assert document.root is not None
     old, new = before.get("tasks"), after.get("tasks")
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

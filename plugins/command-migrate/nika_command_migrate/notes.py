@@ -24,7 +24,7 @@ class Note:
     code: str = codes.MIGRATION
 
     def as_json(self) -> dict[str, Any]:
-        """For `--format json`."""
+        """Return the JSON of `--format json`."""
         return {
             "line": self.line,
             "column": self.column,
@@ -36,6 +36,6 @@ class Note:
 
 
 def note_at(source: Source, offset: int, severity: Severity, message: str, hint: str) -> Note:
-    """A note at a character of the file."""
+    """Return a note at a character of the file."""
     offset = min(max(offset, 0), len(source.text))
     return Note(source.line_of(offset) + 1, source.column_of(offset) + 1, severity, message, hint)

@@ -15,7 +15,7 @@ _MAX_ROUNDS = 8  # what holds nothing but empty values is itself empty in the ne
 
 
 def without_nulls(document: Document) -> Document:
-    """The document without the empty values that v4 ignored. Raises NotYamlError when that went wrong."""
+    """Return the document without the empty values that v4 ignored. Raise NotYamlError when that went wrong."""
     for _ in range(_MAX_ROUNDS):
         edits = list(_edits(document))
         if not edits:
@@ -25,7 +25,7 @@ def without_nulls(document: Document) -> Document:
 
 
 def optional_in(root: Node) -> Iterator[tuple[Node, frozenset[str]]]:
-    """The mappings of a file of v4, outermost first, and their keys that may be left out."""
+    """Yield the mappings of a file of v4, outermost first, and their keys that may be left out."""
     yield root, frozenset({"flows"})
     agent = root.get("agent")
     if agent is not None:
@@ -50,7 +50,7 @@ def optional_in(root: Node) -> Iterator[tuple[Node, frozenset[str]]]:
 
 
 def is_nothing(key: str, value: Node) -> bool:
-    """Whether a value counts as left out."""
+    """Return whether a value counts as left out."""
     return is_null(value) or (key in (grammar.CONFIG, "retry") and value.kind == "map" and not value.pairs)
 
 

@@ -19,14 +19,14 @@ class CannotError(Exception):
 
 
 def members(word: str) -> frozenset[str]:
-    """The keys beside a keyword that belong under it, by their new names."""
+    """Return the keys beside a keyword that belong under it, by their new names."""
     renamed = grammar.RENAMED.get(word, {})
     names = {renamed.get(name, name) for name in grammar.KEYWORDS[word].beside}
     return frozenset(names | ({grammar.JSON_BODY} if word == "http" else set()))
 
 
 def out_of_order(task: Node, word: str) -> bool:
-    """Whether anything of a task is not where v5 has it."""
+    """Return whether anything of a task is not where v5 has it."""
     payload = task.get(word)
     return (
         task.get(grammar.CONFIG) is not None
@@ -47,7 +47,7 @@ class TaskParts:
 
     @classmethod
     def of(cls, node: Node, word: str) -> TaskParts:
-        """Raises CannotError where something stands in two places, or is of the wrong kind."""
+        """Read the parts of a task. Raise CannotError if something stands in two places, or is of the wrong kind."""
         pair = node.pair(word)
         assert pair is not None  # the word is a key of the task
         parts = cls(node, word, *pair, members(word))

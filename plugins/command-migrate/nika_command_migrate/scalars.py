@@ -20,12 +20,12 @@ _BASES: Final = {"x": 16, "o": 8, "b": 2}
 
 
 def is_null(node: Node) -> bool:
-    """Whether v4 took a value for nothing: `~`, `null`, an empty one."""
+    """Return whether v4 took a value for nothing: `~`, `null`, an empty one."""
     return node.kind == "scalar" and not node.style and node.value in _NULL
 
 
 def v4_value(node: Node) -> Any:
-    """A scalar with the type that v4 gave it in a tree: None, bool, int, float or str."""
+    """Return a scalar with the type that v4 gave it in a tree: None, bool, int, float or str."""
     text = node.value
     if node.style:
         return text
@@ -55,7 +55,7 @@ def _sign(text: str) -> float:
 
 
 def v5_value(node: Node) -> Any:
-    """A scalar in a tree of v5: plain and exactly canonical JSON has its type, all else is text."""
+    """Return a scalar in a tree of v5: plain and exactly canonical JSON has its type, all else is text."""
     if not node.style and node.value and node.value[0] in "-0123456789tfn":
         try:
             value = json.loads(node.value)
@@ -84,7 +84,7 @@ _PART: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")
 
 
 def seconds_of(text: str) -> float | None:
-    """A duration as v4 wrote it: `30s`, `500 ms`, `2min`, `1m30s`, `30` (seconds). None if it is not a duration."""
+    """Return the seconds of a duration as v4 wrote it: `30s`, `500 ms`, `2min`, `1m30s`, `30`. None: it is not one."""
     text = text.strip()
     total, at, parts = 0.0, 0, 0
     while at < len(text):
@@ -97,7 +97,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def v5_duration(text: str) -> str | None:
-    """The same duration as v5 writes it; the text itself where v5 reads it; None when it is no duration."""
+    """Return the same duration as v5 writes it; the text itself where v5 reads it; None if it is no duration."""
     if _V5_DURATION.match(text):
         return text
     seconds = seconds_of(text)

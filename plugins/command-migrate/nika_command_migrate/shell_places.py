@@ -9,7 +9,7 @@ _HERE: Final = re.compile(r"<<-?\s*(['\"\\]?)([A-Za-z_]\w*)\1?[^\n]*\n")
 
 
 def unsafe_place(command: str, start: int, end: int) -> str | None:
-    """In what kind of place the characters `start` to `end` stand, if it is an unsafe one."""
+    """Return in what kind of place the characters `start` to `end` stand, if it is an unsafe one."""
     if not command[:start].strip() and not command[end:].strip():
         return "alone, as the whole command"
     if command[:start].replace("\\`", "").count("`") % 2:

@@ -21,7 +21,7 @@ class Edit:
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with all edits; they must not overlap. Insertions at one place keep their order."""
+    """Return the text with all edits; they must not overlap. Insertions at one place keep their order."""
     parts: list[str] = []
     at = 0
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
@@ -51,40 +51,40 @@ class Source:
         return len(self.starts)
 
     def line_of(self, offset: int) -> int:
-        """The line in which a character stands."""
+        """Return the line in which a character stands."""
         return bisect_right(self.starts, offset) - 1
 
     def column_of(self, offset: int) -> int:
-        """How many characters stand before it in its line."""
+        """Return how many characters stand before it in its line."""
         return offset - self.starts[self.line_of(offset)]
 
     def start(self, line: int) -> int:
-        """Where a line begins; the end of the text for the line after the last one."""
+        """Return where a line begins; the end of the text for the line after the last one."""
         return self.starts[line] if line < len(self.starts) else len(self.text)
 
     def line(self, line: int) -> str:
-        """A line with what ends it."""
+        """Return a line with what ends it."""
         return self.text[self.start(line) : self.start(line + 1)]
 
     def line_rest(self, offset: int) -> str:
-        """What stands from a character on to the end of its line."""
+        """Return what stands from a character on to the end of its line."""
         return self.text[offset : self.start(self.line_of(offset) + 1)]
 
     def lines(self, first: int, last: int) -> list[str]:
-        """Lines `first` to `last`, the last one included."""
+        """Return lines `first` to `last`, the last one included."""
         return [self.line(number) for number in range(first, last + 1)]
 
 
 def indent_of(line: str) -> int:
-    """How many spaces a line begins with."""
+    """Return how many spaces a line begins with."""
     return len(line) - len(line.lstrip(" "))
 
 
 def is_blank(line: str) -> bool:
-    """Whether a line has nothing but white space."""
+    """Return whether a line has nothing but white space."""
     return not line.strip()
 
 
 def is_comment(line: str) -> bool:
-    """Whether a line (that is not within a scalar) is a comment and nothing else."""
+    """Return whether a line (that is not within a scalar) is a comment and nothing else."""
     return line.lstrip().startswith("#")

@@ -12,7 +12,7 @@ from nika_command_migrate.tree import Document, Node, block_header, parse
 
 
 def restructured(document: Document) -> Document:
-    """The document with every task as v5 has it. Raises CannotError, and NotYamlError when that went wrong."""
+    """Return the document with every task as v5 has it. Raise CannotError, and NotYamlError when that went wrong."""
     document = _closed_at_the_end(document)
     root = document.root
     if root is None:
@@ -33,7 +33,7 @@ def _edit(layout: Layout, parts: TaskParts, step: int) -> Edit:
 
 
 def _closed_at_the_end(document: Document) -> Document:
-    """A last line without an end gives a block scalar no line break; elsewhere only `|-` says so."""
+    """End the last line: without an end it gives a block scalar no line break; elsewhere only `|-` says so."""
     source, root = document.source, document.root
     tasks = grammar.tasks_of(root) if root is not None else []
     word = grammar.keyword_of(tasks[-1]) if tasks else None
@@ -47,7 +47,7 @@ def _closed_at_the_end(document: Document) -> Document:
 
 
 def _step(source: Source, root: Node) -> int:
-    """By how many columns the file indents: what its first nested block mapping does."""
+    """Return by how many columns the file indents: what its first nested block mapping does."""
     tasks = [pair for task in grammar.tasks_of(root) if not task.flow for pair in task.pairs]
     agent = [pair] if (pair := root.pair("agent")) else []
     for key, value in (*agent, *tasks):

@@ -33,7 +33,7 @@ class TaskNames(Collection[str]):
         return len(self.ids) - (self.own in self.ids)
 
     def seen_by(self, task: str) -> TaskNames:
-        """The tasks that a task may name."""
+        """Return the tasks that a task may name."""
         return replace(self, own=task)
 
 
@@ -91,7 +91,7 @@ V4_SOURCES: Final = frozenset({"input", "env"})
 
 
 def openings(text: str, tasks: TaskNames) -> list[Opening]:
-    """Every opening of a text of v4, from left to right."""
+    """Return every opening of a text of v4, from left to right."""
     found: list[Opening] = []
     at = 0
     while match := _OPENS.search(text, at):
@@ -126,7 +126,7 @@ def _named(text: str, start: int) -> Opening:
 
 
 def v4_tokens(text: str, tasks: TaskNames) -> tuple[Part, ...]:
-    """The text as v4 read it: literals and references, those to tolerated tasks with their default."""
+    """Return the text as v4 read it: literals and references, those to tolerated tasks with their default."""
     tokens: list[Part] = []
     at = 0
     for opening in openings(text, tasks):
@@ -138,7 +138,7 @@ def v4_tokens(text: str, tasks: TaskNames) -> tuple[Part, ...]:
 
 
 def v5_tokens(text: str) -> tuple[Part, ...]:
-    """The text as v5 reads it."""
+    """Return the text as v5 reads it."""
     try:
         compiled = compile_template(text)
     except TemplateSyntaxError:
@@ -166,7 +166,7 @@ def _joined(tokens: list[Part]) -> tuple[Part, ...]:
 
 
 def template_edits(source: Source, node: Node, tasks: TaskNames) -> list[Edit]:
-    """The backslashes and defaults that make v5 read a scalar as v4 did.
+    """Return the backslashes and defaults that make v5 read a scalar as v4 did.
 
     Empty where none is needed, or where none helps.
     """
@@ -188,7 +188,7 @@ def template_edits(source: Source, node: Node, tasks: TaskNames) -> list[Edit]:
 
 
 def _insertions(value: str, tasks: TaskNames) -> Iterator[tuple[Opening, int, str]]:
-    """What is inserted: at which opening, how many characters behind its start, and the text."""
+    """Yield what is inserted: at which opening, how many characters behind its start, and the text."""
     for opening in openings(value, tasks):
         before = value[: opening.start]
         backslashes = "\\" * (len(before) - len(before.rstrip("\\")))  # v5 reads two as one
@@ -212,7 +212,7 @@ def _inserted(text: str, insertions: list[tuple[Opening, int, str]]) -> str:
 
 
 def offset_of(source: Source, node: Node, place: int) -> int | None:
-    """Where a character of a scalar's value stands in the file: the n-th brace is the n-th brace."""
+    """Return where a character of a scalar's value stands in the file: the n-th brace is the n-th brace."""
     brace = node.value.index("{", place)
     start = node.start + len(block_header(source, node)) if node.is_block_scalar else node.start
     if node.is_block_scalar:

@@ -17,7 +17,7 @@ _FEW: Final = 200  # tasks; with more of them, guessing for every unknown name w
 
 
 def task_text_notes(source: Source, task: Node, old: bool, names: templates.TaskNames) -> Iterator[Note]:
-    """Notes about all texts of a task's payload. `old`: whether they mean what they meant in v4."""
+    """Yield notes about all texts of a task's payload. `old`: whether they mean what they meant in v4."""
     word = grammar.keyword_of(task)
     known = values.known_to(task, names)
     for name, _, value in values.payload_of(task):
@@ -33,7 +33,7 @@ def task_text_notes(source: Source, task: Node, old: bool, names: templates.Task
 
 
 def v4_template_notes(source: Source, node: Node, known: templates.TaskNames) -> Iterator[Note]:
-    """What v4 left in a text, and what becomes of it."""
+    """Yield what v4 left in a text, and what becomes of it."""
 
     def warning(opening: templates.Opening, message: str, hint: str) -> Note:
         offset = templates.offset_of(source, node, opening.start) or node.start
@@ -80,7 +80,7 @@ def _which(text: str, known: templates.TaskNames, otherwise: str) -> str:
 
 
 def _v5_template_notes(source: Source, node: Node, known: templates.TaskNames) -> Iterator[Note]:
-    """What v5 refuses in a text that may be v4's, where nothing else in the file is v4's alone."""
+    """Yield what v5 refuses in a text that may be v4's, where nothing else in the file is v4's alone."""
     try:
         compiled = compile_template(node.value)
     except TemplateSyntaxError as error:
@@ -101,7 +101,7 @@ def _v5_template_notes(source: Source, node: Node, known: templates.TaskNames) -
 
 
 def _at(source: Source, node: Node, place: int) -> int:
-    """Where a character of a value stands; the value's start where that cannot be said."""
+    """Return where a character of a value stands; the value's start where that cannot be said."""
     if "{" not in node.value[place:]:
         return node.start
     return templates.offset_of(source, node, place) or node.start
@@ -116,7 +116,7 @@ def _number(source: Source, node: Node) -> Iterator[Note]:
 
 
 def _command(source: Source, node: Node, known: templates.TaskNames) -> Iterator[Note]:
-    """v4 pasted values into commands; v5 does not."""
+    """Warn of commands: v4 pasted values into them, and v5 does not."""
     for opening in templates.openings(node.value, known):
         if not opening.ref:
             continue

@@ -56,7 +56,7 @@ class Node:
         return self.kind == "scalar" and self.style == "" and self.value == ""
 
     def get(self, key: str) -> Node | None:
-        """The value of a key; None when it is not there, or when this is no mapping."""
+        """Return the value of a key; None if it is not there, or when this is no mapping."""
         pair = self.pair(key)
         return pair[1] if pair else None
 
@@ -68,7 +68,7 @@ class Node:
         return None
 
     def names(self) -> list[str]:
-        """The keys that are text, in order."""
+        """Return the keys that are text, in order."""
         return [name.value for name, _ in self.pairs if name.kind == "scalar"]
 
 
@@ -113,7 +113,7 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """Raises NotYamlError."""
+    """Parse a document. Raise NotYamlError."""
     try:
         return _Builder(text).document()
     except yaml.MarkedYAMLError as error:
@@ -124,7 +124,7 @@ def parse(text: str) -> Document:
 
 
 def _at(mark: Any) -> int:
-    """A mark's offset; every event that is parsed from a text has marks."""
+    """Return a mark's offset; every event that is parsed from a text has marks."""
     return int(mark.index)
 
 
@@ -214,7 +214,7 @@ class _Builder:
         return node
 
     def _past_properties(self, event: Any) -> int:
-        """Where the node itself begins, behind its anchor and tag."""
+        """Return where the node itself begins, behind its anchor and tag."""
         at: int = _at(event.start_mark)
         if event.tag and self.text.startswith(("!", "&"), at):
             self._flaw(at, f"the tag {event.tag}", "remove it: the workflow's own rules give each value its type")
@@ -226,7 +226,7 @@ class _Builder:
 
 
 def last_offset(source: Source, node: Node, key: Node | None = None) -> int:
-    """The offset behind a node's last character (a block scalar's last line included, without what ends it)."""
+    """Return the offset behind a node's last character (a block scalar's last line included, without what ends it)."""
     while not node.flow and node.kind != "scalar":
         if node.kind == "map" and node.pairs:
             key, node = node.pairs[-1]
@@ -242,7 +242,7 @@ def last_offset(source: Source, node: Node, key: Node | None = None) -> int:
 
 
 def last_line(source: Source, node: Node, key: Node | None = None) -> int:
-    """The last line on which something of a node stands; blank lines that are a block scalar's text count."""
+    """Return the last line on which something of a node stands; blank lines that are a block scalar's text count."""
     end = last_offset(source, node, key)
     line = source.line_of(end)
     return line if end > source.start(line) or end == 0 or is_blank(source.line(line)) else line - 1
@@ -258,7 +258,7 @@ def _end_of_block_scalar(source: Source, node: Node) -> int:
 
 
 def block_header(source: Source, node: Node) -> str:
-    """`|`, `>-`, `|2+` ..."""
+    """Return the header of a block scalar: `|`, `>-`, `|2+` ..."""
     end = node.start
     while source.text[end : end + 1] in ("|", ">", "+", "-") or source.text[end : end + 1].isdigit():
         end += 1
@@ -266,7 +266,7 @@ def block_header(source: Source, node: Node) -> str:
 
 
 def text_column(source: Source, node: Node) -> int:
-    """The column at which the text of a block scalar begins."""
+    """Return the column at which the text of a block scalar begins."""
     explicit = [int(sign) for sign in block_header(source, node) if sign.isdigit()]
     if explicit:
         return _parent_column(source, node) + explicit[0]
@@ -275,7 +275,7 @@ def text_column(source: Source, node: Node) -> int:
 
 
 def _parent_column(source: Source, node: Node) -> int:
-    """The column of the key, or of the list's dash, that a block scalar belongs to."""
+    """Return the column of the key, or of the list's dash, that a block scalar belongs to."""
     before = source.text[source.start(source.line_of(node.start)) : node.start].rstrip(" ")
     if before.endswith("-") and not before.strip(" -"):
         return len(before) - 1

@@ -12,7 +12,7 @@ from nika_command_migrate.tree import Document, Node, block_header, last_offset
 
 
 def value_edits(document: Document) -> list[Edit]:
-    """All edits that change no structure. Nothing of what v5 wrote is touched."""
+    """Return all edits that change no structure. Nothing of what v5 wrote is touched."""
     root, source = document.root, document.source
     if root is None or not grammar.is_v4(root):
         return []
@@ -32,7 +32,7 @@ def value_edits(document: Document) -> list[Edit]:
 
 
 def names_of(root: Node) -> templates.TaskNames:
-    """The ids of all tasks."""
+    """Return the ids of all tasks."""
     tasks = [(task, name.value) for task in grammar.tasks_of(root) if (name := task.get("id")) is not None]
     tolerated = frozenset(name for task, name in tasks if _is_tolerated(task))
     return templates.TaskNames(frozenset(name for _, name in tasks), tolerated)
@@ -44,13 +44,13 @@ def _is_tolerated(task: Node) -> bool:
 
 
 def known_to(task: Node, names: templates.TaskNames) -> templates.TaskNames:
-    """The tasks that a task may name: all but itself."""
+    """Return the tasks that a task may name: all but itself."""
     own = task.get("id")
     return names.seen_by(own.value if own is not None else "")
 
 
 def payload_of(task: Node) -> Iterator[tuple[str, Node | None, Node]]:
-    """A task's payload in v4: name as v5 has it, key and value. The key is None for the short form's scalar."""
+    """Yield a task's payload in v4: name as v5 has it, key and value. The key is None for the short form's scalar."""
     word = grammar.keyword_of(task)
     if word is None:
         return
@@ -67,14 +67,14 @@ def payload_of(task: Node) -> Iterator[tuple[str, Node | None, Node]]:
 
 
 def v5_name(word: str, field: str, value: Node) -> str:
-    """What v5 calls a payload field of v4."""
+    """Return what v5 calls a payload field of v4."""
     if word == "http" and field == "body" and value.kind != "scalar":
         return grammar.JSON_BODY
     return grammar.RENAMED.get(word, {}).get(field, field)
 
 
 def is_tree(word: str, field: str) -> bool:
-    """Whether a field (with v5's name) holds JSON."""
+    """Return whether a field (with v5's name) holds JSON."""
     return field in (grammar.KEYWORDS[word].trees - {"body"}) or (word == "http" and field == grammar.JSON_BODY)
 
 
@@ -105,7 +105,7 @@ def _task_edits(source: Source, task: Node, names: templates.TaskNames) -> Itera
 
 
 def durations_of(task: Node) -> Iterator[Node]:
-    """The values that are durations, in `config` and on the task itself."""
+    """Yield the values that are durations, in `config` and on the task itself."""
     for holder in (task.get(grammar.CONFIG), task):
         if holder is None:
             continue
@@ -141,7 +141,7 @@ def _duration_edits(source: Source, node: Node) -> Iterator[Edit]:
 
 
 def _replaced(source: Source, node: Node, text: str, plain: str) -> Iterator[Edit]:
-    """A scalar's new value, in its old quotes where they can hold it; `plain`: how to write it without."""
+    """Yield a scalar's new value, in its old quotes where they can hold it; `plain`: how to write it without."""
     written = source.text[node.start : node.end]
     if node.is_block_scalar:
         header = block_header(source, node)

@@ -59,7 +59,7 @@ def wiring_notes(source: Source, root: Node, reads: list[bool], names: templates
 
 
 def _named_tasks(source: Source, task: Node, old: bool, names: templates.TaskNames) -> Iterator[tuple[str, int]]:
-    """The tasks that a task's texts name, and where."""
+    """Yield the tasks that a task's texts name, and where."""
     for _, _, value in values.payload_of(task):
         for node in values.scalars_in(value):
             for name, start in _references(node.value, old, values.known_to(task, names)):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Annotated, Final
 
 import typer
@@ -48,18 +51,16 @@ def run_tests(
         raise UsageError("--yes is for --update", hint="add --update, or leave it out")
     if junit == _STDIO and format_ is Format.JSON:
         raise UsageError("--junit - and --format json both write to stdout", hint="write the report to a file")
+    if junit is not None and junit != _STDIO:
+        _require_writable(junit)
     named = [command.read_stdin("the test file") + "\n" if file == _STDIO else file for file in files or [Path()]]
     suite = nika.load_tests(named, environ=command.environ)
     if update:
         _ask(suite, command, yes=yes)
     quiet = format_ is Format.JSON or junit == _STDIO
     report = suite.run(update=update, on_case=None if quiet else lambda case: show_case(case, terminal))
-    if junit is not None:
-        text = junit_xml(report, terminal.mask)
-        if junit == _STDIO:
-            terminal.print_data(text.removesuffix("\n"), verbatim=True)
-        else:
-            _write(junit, text)
+    if junit == _STDIO:
+        terminal.print_data(junit_xml(report, terminal.mask).removesuffix("\n"), verbatim=True)
     if format_ is Format.JSON:
         terminal.print_json(
             {
@@ -68,6 +69,8 @@ def run_tests(
             }
         )
     _sum_up(report, terminal.print_message if quiet else terminal.print_data, update=update)
+    if junit is not None and junit != _STDIO:
+        _write(junit, junit_xml(report, terminal.mask))
     if not report.passed:
         raise typer.Exit(1)
 
@@ -91,11 +94,30 @@ def _ask(suite: nika.TestSuite, command: CommandContext, *, yes: bool) -> None:
         raise typer.Exit(3)
 
 
+def _require_writable(path: Path) -> None:
+    """Raise UsageError if a report cannot be written: before the cases run, which may cost something."""
+    try:
+        there = path.stat() if os.path.lexists(path) else None
+        parent = path.parent.stat()
+    except OSError as error:
+        raise _unwritable(path, error.errno) from None
+    if there is not None and S_ISDIR(there.st_mode):
+        raise _unwritable(path, errno.EISDIR)
+    if not S_ISDIR(parent.st_mode):
+        raise _unwritable(path, errno.ENOTDIR)
+    if not os.access(path.parent if there is None else path, os.W_OK):
+        raise _unwritable(path, errno.EACCES)
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"--junit {path}: {error.strerror}", hint="name a file that can be written") from None
+        raise _unwritable(path, error.errno) from None
+
+
+def _unwritable(path: Path, number: int | None) -> UsageError:
+    return UsageError(f"--junit {path}: {os.strerror(number or 0)}", hint="name a file that can be written")
 
 
 def _sum_up(report: nika.SuiteReport, show: Callable[..., None], *, update: bool) -> None:

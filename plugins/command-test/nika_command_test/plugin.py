@@ -7,5 +7,5 @@ NIKA_API = 1
 
 @hookimpl
 def nika_commands() -> list[Command]:
-    """The one command."""
+    """Return the one command."""
     return [Command(name="test", app="nika_command_test.command:run_tests", summary="Run the tests of workflows.")]

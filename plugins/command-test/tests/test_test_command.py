@@ -88,11 +88,13 @@ def test_what_makes_no_sense_exits_with_2_and_says_what(folder: Path):
         (["gone.nika.test.yaml"], "there is no such file"),
         (["flow.nika.yaml"], "flow.nika.yaml is not a test file"),
         (["--junit", "no/such/folder.xml"], "--junit no/such/folder.xml"),
+        (["--update", "--yes", "--junit", "."], "--junit .: Is a directory"),
         (["--upate"], "--upate"),
     ):
         done = call_nika("test", *arguments, folder=folder)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
         assert "Traceback" not in done.stderr
+        assert not (folder / "called").exists()
     (folder / "flow.nika.test.yaml").write_text("cases:\n  - {name: a, expect: [{task: itt, state: success}]}\n")
     done = call_nika("test", folder=folder)
     assert done.returncode == 2

@@ -7,5 +7,5 @@ NIKA_API = 1
 
 @hookimpl
 def nika_commands() -> list[Command]:
-    """The one command."""
+    """Return the one command."""
     return [Command(name="ui", app="nika_command_ui.command:ui", summary="Show the project's runs in the browser.")]

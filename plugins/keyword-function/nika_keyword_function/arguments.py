@@ -79,7 +79,7 @@ def _hashable(value: Any) -> bool:
 
 
 def fit(value: Any, wanted: Any) -> Any:
-    """`value` as `wanted` says. Raises _MisfitError."""
+    """Fit `value` to `wanted`. Raise _MisfitError."""
     simple = _SIMPLE.get(wanted) if isinstance(wanted, type) else None
     if simple is not None:
         return simple(value)

@@ -206,7 +206,7 @@ class FunctionFacets(Facets):
         return {"args": {**dict.fromkeys(omitted), **args}}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
-        """`function::path/to/file.py::name`, or `::*` for all its public functions."""
+        """Return the tools of `function::path/to/file.py::name`, or of `::*`, for all its public functions."""
         parsed, chosen = await asyncio.to_thread(_chosen, reference, context.folder)
         return tuple(_tool(parsed, one) for one in chosen)
 
@@ -276,7 +276,7 @@ def _tool(reference: Reference, function: Function) -> Tool:
 
 
 def _tool_name(whole: str) -> str:
-    """`tools/text.py::count` is `tools_text_count`."""
+    """Return the name of the tool: `tools/text.py::count` is `tools_text_count`."""
     where, _, name = whole.rpartition("::")
     clean = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{re.sub(r'[.](py|m?js|ts)$', '', where)}_{name}").strip("_")
     if len(clean) <= _MAX_TOOL_NAME:

@@ -33,5 +33,5 @@ FUNCTION: Final = Keyword(
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """The function keyword."""
+    """Return the function keyword."""
     return (FUNCTION,)

@@ -25,7 +25,7 @@ class Reference:
     name: str
 
     def path(self, folder: Path) -> Path | None:
-        """Its source; None for a module that is not found, or that has no source.
+        """Return its source; None for a module that is not found, or that has no source.
 
         Raises:
             FileError: it is a module of this folder, and a link leads from it out of the workflow's folder and its
@@ -37,7 +37,7 @@ class Reference:
         return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
     def module_is_known(self, folder: Path) -> bool:
-        """Whether the module is where modules usually are; an import hook may find it in spite of that."""
+        """Return whether the module is where modules usually are; an import hook may find it in spite of that."""
         return self.where.partition(".")[0] in sys.builtin_module_names or self._spec(folder) is not None
 
     def _spec(self, folder: Path) -> ModuleSpec | None:

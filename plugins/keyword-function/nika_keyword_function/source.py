@@ -219,7 +219,7 @@ def _is_ellipsis(node: ast.expr) -> bool:
 
 
 def _described(doc: str) -> dict[str, str]:
-    """`name: text` below `Args:`, with its continuation lines."""
+    """Read `name: text` below `Args:`, with its continuation lines."""
     _, found, rest = doc.partition("Args:")
     if not found:
         return {}

@@ -155,7 +155,7 @@ class HttpFacets(Facets):
         return (Effect("host", urls.host_of(str(url))),)
 
     def mock(self, payload: JsonObject) -> Json:
-        """`mock`, or for `response: full` an answer of the first status that is asked for."""
+        """Return `mock`, or for `response: full` an answer of the first status that is asked for."""
         if payload.get("response") != "full":
             return "mock"
         try:
@@ -223,7 +223,7 @@ class HttpFacets(Facets):
         return {"method": method} if host is None else {"host": host, "method": method}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
-        """`http`: one tool, under the same guard as any task."""
+        """Return the tool `http`, under the same guard as any task."""
         if reference not in _WHOLE:
             raise TaskError(_no_tool(reference), category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint=_ALONE)
         return (

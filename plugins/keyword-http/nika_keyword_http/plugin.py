@@ -77,5 +77,5 @@ HTTP: Final = Keyword(
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """The http keyword."""
+    """Return the http keyword."""
     return (HTTP,)

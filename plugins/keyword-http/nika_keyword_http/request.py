@@ -84,7 +84,7 @@ def method_of(value: Json, *, has_body: bool = False) -> str:
 
 
 def why_not_a_header(name: str) -> str | None:
-    """Why a request may not have a header of this name."""
+    """Return why a request may not have a header of this name."""
     if not TOKEN.match(name):
         return f"'{name}' is not the name of a header: it has only ASCII letters, digits and -_.!#$%&'*+^`|~"
     if name.lower() in REFUSED_HEADERS:
@@ -168,7 +168,7 @@ class Statuses:
 
 
 def statuses(value: Json) -> Statuses:
-    """From `204`, `2xx`, `200-299` or a list of these. Raises TaskError."""
+    """Parse `204`, `2xx`, `200-299` or a list of these. Raise TaskError."""
     if value is None:
         return Statuses(((200, 299),), "2xx")
     items: Iterable[Json] = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)

@@ -128,7 +128,7 @@ def headers_of(raw: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def binary_limit(max_output: int) -> int:
-    """How many bytes of a body fit when they are written as base64."""
+    """Return how many bytes of a body fit when they are written as base64."""
     return max_output // 4 * 3
 
 
@@ -155,7 +155,7 @@ def output(status: int, headers: Mapping[str, str], body: Body, *, full: bool, m
 
 
 def _fitted(value: dict[str, Any], original: int | None, max_output: int) -> JsonObject:
-    """`value` with its body cut so that all of it, as JSON, is no longer than an output may be."""
+    """Return `value` with its body cut so that all of it, as JSON, is no longer than an output may be."""
     text = value["body"]
     room = max_output
     while True:
@@ -222,7 +222,7 @@ def _reason(status: int) -> str:
 
 
 def retry_after(text: str | None, now: float) -> float | None:
-    """Seconds to wait, from a number of seconds or a date. `now`: seconds since the epoch."""
+    """Return the seconds to wait, from a number of seconds or a date. `now`: seconds since the epoch."""
     if not text:
         return None
     text = text.strip()

@@ -53,12 +53,12 @@ class UrlProblem:
 
 
 def as_text(value: Json) -> str:
-    """How a value is written where text is asked: text as it is, anything else as compact JSON."""
+    """Return how a value is written where text is asked: text as it is, anything else as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _part_after(text: str) -> Part:
-    """In which part of a URL something stands that follows `text`."""
+    """Return in which part of a URL something stands that follows `text`."""
     scheme = _SCHEME.match(text)
     if scheme is None:
         return Part.START
@@ -83,7 +83,7 @@ def has_base(template: Template) -> bool:
 
 
 def placed(template: Template) -> Iterator[tuple[Placeholder, Part]]:
-    """Each placeholder with the part of the URL in which it stands."""
+    """Yield each placeholder with the part of the URL in which it stands."""
     before, part = "", Part.START
     based = has_base(template)
     for number, piece in enumerate(template.parts):
@@ -133,7 +133,7 @@ def problems(url: Template | str) -> Iterator[UrlProblem]:
 
 
 def why_not_a_url(url: str) -> UrlProblem | None:
-    """Why a request cannot be sent to `url`; None when it can."""
+    """Return why a request cannot be sent to `url`; None if it can."""
     hint = "a URL looks like https://api.example.com/items?page=2"
     if not url:
         return UrlProblem("the url is empty", hint)
@@ -188,7 +188,7 @@ def _why_not_an_authority(authority: str, hint: str) -> UrlProblem | None:
 
 
 def host_of(url: str) -> str:
-    """`host`, or `host:port` where the URL has one, as it is written there; "" where it has none."""
+    """Return `host`, or `host:port` if the URL has one, as it is written there; "" if it has none."""
     scheme = _SCHEME.match(url)
     return "" if scheme is None else _AUTHORITY_END.split(url[scheme.end() :], maxsplit=1)[0].lower()
 
@@ -218,7 +218,7 @@ def _has_one_spelling(name: str) -> bool:
 
 
 def without_query(url: str) -> str:
-    """`url` as it may be shown in a message: without query and fragment, where people put keys."""
+    """Return `url` as it may be shown in a message: without query and fragment, where people put keys."""
     shown = re.split(r"[?#]", url, maxsplit=1)[0]
     scheme = _SCHEME.match(shown)
     if scheme is not None and "@" in host_of(shown):

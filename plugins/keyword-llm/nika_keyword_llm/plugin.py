@@ -14,7 +14,7 @@ PAYLOAD: Final = fields.Map(COMPLETION_FIELDS)
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """One keyword: `llm`."""
+    """Return one keyword: `llm`."""
     return (
         Keyword(
             name="llm",

@@ -17,7 +17,7 @@ _DEPTH: Final = 50
 
 
 def coerced(value: Json, schema: Any, root: JsonObject | None = None, depth: int = 0) -> Json:
-    """`value` with its texts as the numbers, booleans, lists and objects that `schema` asks for.
+    """Return `value` with its texts as the numbers, booleans, lists and objects that `schema` asks for.
 
     A text stays where the schema takes a text; a number or a boolean becomes a text only where nothing else is taken.
     What fits nothing stays as it is, for the validator to name.

@@ -54,7 +54,7 @@ class PendingCall:
         self._news = asyncio.Event()
 
     def put(self, asked: _Asked) -> None:
-        """The server asks this in the call."""
+        """Put a question that the server asks in the call."""
         self._open.add(asked)
         self._asked.append(asked)
         self._news.set()

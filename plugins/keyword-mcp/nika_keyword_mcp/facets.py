@@ -112,7 +112,7 @@ class McpFacets(Facets):
         return {"args": {**dict.fromkeys(omitted), **args}}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
-        """`server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raises TaskError.
+        """Find tools: `server::tool` one, `server::*` (or `server`) all of one server, `*` all of all. Raise TaskError.
 
         `server::read_*` are those whose names begin so.
         """
@@ -159,7 +159,7 @@ def _report_fault(fault: servers.ServersError, report: Report) -> None:
 
 
 def _check_server(name: str, known: servers.Declared, place: Place, report: Report, unknown: str) -> None:
-    """`unknown`: the code for a server that nobody declared."""
+    """Check one server. `unknown`: the code for a server that nobody declared."""
     if name not in known.servers:
         if known.fault is not None:
             _report_fault(known.fault, report)

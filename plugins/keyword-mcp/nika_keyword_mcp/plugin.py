@@ -61,5 +61,5 @@ MCP: Final = Keyword(
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """The mcp keyword."""
+    """Return the mcp keyword."""
     return (MCP,)

@@ -56,7 +56,7 @@ class Child:
         return " | ".join(filter(None, (text, f"in place of a message: {prints}" if prints else "")))
 
     def how(self) -> str:
-        """How it ended, and what it said last."""
+        """Return how the process ended, and what it said last."""
         code = self.process.returncode
         if self.fault:
             end = self.fault
@@ -180,7 +180,7 @@ async def _watch(child: Child, to_session: Any) -> None:
 
 
 def _messages(child: Child, line: bytes) -> list[SessionMessage]:
-    """The messages that a line holds; a stray print of the server holds none, and the session goes on."""
+    """Return the messages that a line holds; a stray print of the server holds none, and the session goes on."""
     messages = []
     for one in child.incoming.read(line.decode("utf-8", "replace")):
         with contextlib.suppress(ValueError):  # a request or notification of the server that is not one

@@ -102,7 +102,7 @@ class _Repairing(httpx2.AsyncBaseTransport):
 
 
 async def _redirect(response: httpx2.Response) -> httpx2.Response:
-    """The SDK follows it on the same origin, or says where it leads."""
+    """Leave a redirect to the SDK, which follows it on the same origin, or says where it leads."""
     await response.aclose()
     location = response.headers.get("location")
     return httpx2.Response(response.status_code, headers={"location": location} if location else {})

@@ -108,7 +108,7 @@ def _event(message: JsonRpc | None, sent: httpx2.ServerSentEvent | None = None) 
 
 
 async def _repaired(response: httpx2.Response, asked: SentRequest, junk: wire.Junk) -> AsyncIterator[bytes]:
-    """The messages of an answer, in either form, up to the answer itself."""
+    """Yield the messages of an answer, in either form, up to the answer itself."""
     resumable, junk.text = False, ""
     body = response.aiter_bytes()
     try:
@@ -169,7 +169,7 @@ def _sent(response: httpx2.Response, events: AsyncIterator[bytes]) -> AsyncItera
 
 
 def _events(data: str, asked: SentRequest) -> list[tuple[JsonRpc, bool]]:
-    """The messages in a text, and for each whether it is the answer that ends the request."""
+    """Return the messages in a text, and for each whether it is the answer that ends the request."""
     found: list[tuple[JsonRpc, bool]] = []
     messages = wire.messages(data)
     for one in messages:
@@ -188,7 +188,7 @@ def _events(data: str, asked: SentRequest) -> list[tuple[JsonRpc, bool]]:
 
 
 async def _heard(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """The server's own requests and notifications."""
+    """Yield the server's own requests and notifications."""
     with contextlib.suppress(NotEventsError):  # nothing more is heard
         async for sent in _sent(response, whole_events(b"", response.aiter_bytes())):
             for one in wire.messages(sent.data):
@@ -287,7 +287,7 @@ def _gone(reason: str) -> Failure:
 
 
 def _broken(error: BaseException) -> Failure:
-    """What happened to a connection: the system's own error says it best."""
+    """Return what happened to a connection: the system's own error says it best."""
     if isinstance(error, httpx2.DecodingError):
         return Failure(f"the server's answer cannot be read: {wire.cut(str(error))}", retriable=False)
     said = ""

@@ -234,7 +234,7 @@ def secret_names(server: Server) -> tuple[str, ...]:
 
 
 def filled(server: Server, environ: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> Server:
-    """`server` with the environment's variables and its secrets put in. Raises TaskError for one that is not set.
+    """Return `server` with the environment's variables and its secrets put in. Raise TaskError for one that is not set.
 
     Args:
         secrets: those of `secret_names`, by name.

@@ -92,7 +92,7 @@ def _is_message(value: Any) -> bool:
 
 
 def _without_surrogates(value: Any) -> Any:
-    """`value` with U+FFFD for each half of a character whose other half is missing."""
+    """Return `value` with U+FFFD for each half of a character whose other half is missing."""
     if isinstance(value, str):
         return _LONE.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -306,7 +306,7 @@ def _listed(result: Any) -> JsonRpc:
 
 
 def _schema(tool: JsonRpc) -> JsonRpc:
-    """As much of a tool's schema as the SDK reads: annotations of its properties."""
+    """Return as much of a tool's schema as the SDK reads: annotations of its properties."""
     schema = tool.get("inputSchema")
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not all(isinstance(one, dict) for one in properties.values()):

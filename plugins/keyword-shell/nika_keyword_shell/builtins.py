@@ -48,7 +48,7 @@ def _source(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -
 
 
 def _prefix(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """`exec`, `command`, `builtin` and what else runs the command after it."""
+    """Scan `exec`, `command`, `builtin` and what else runs the command after it."""
     start = 0
     while start < len(words) and words[start].text.startswith("-") and not words[start].led_by_value:
         option = words[start].text

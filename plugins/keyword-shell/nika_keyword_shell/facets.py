@@ -213,7 +213,7 @@ class ShellFacets(Facets):
         return {} if words is None else {"argv": words}
 
     async def tools(self, reference: str, context: StepContext) -> Sequence[Tool]:
-        """`shell`: the model's own command lines. Allowing it means allowing them."""
+        """Return the tool `shell`: the model's own command lines. Allowing it means allowing them."""
         if reference not in _WHOLE:
             raise TaskError(_no_tool(reference), category=Category.CONFIG, code=codes.UNKNOWN_TOOL, hint=_ALONE)
         description = "Run a command on the user's machine and get its output and exit code."

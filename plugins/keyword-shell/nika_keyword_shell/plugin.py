@@ -56,5 +56,5 @@ SHELL: Final = Keyword(
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """The shell keyword."""
+    """Return the shell keyword."""
     return (SHELL,)

@@ -147,7 +147,7 @@ class Record:
             ][:1]
 
     def sorted(self) -> tuple[Finding, ...]:
-        """By placeholder; one warning for each, and only where nothing worse is known."""
+        """Sort by placeholder; keep one warning for each, and only if nothing worse is known."""
         kept: dict[tuple[Source, bool], Finding] = {}
         for one in self.findings:
             if one.fatal or one.mark not in self._refused:

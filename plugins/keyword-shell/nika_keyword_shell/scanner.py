@@ -220,7 +220,7 @@ class _Scanner:
             self._record.lose("a quote in arithmetic")
 
     def _plain(self, word: Word, pattern: re.Pattern[str]) -> None:
-        """One character, and all behind it that mean nothing in particular."""
+        """Read one character, and all behind it that mean nothing in particular."""
         found = pattern.match(self._text, self._at + 1)
         end = found.end() if found else self._at + 1
         word.add(self._text[self._at : end])

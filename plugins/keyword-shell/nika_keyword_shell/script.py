@@ -33,7 +33,7 @@ def scanned(template: Template) -> Scan:
 
 
 def put_together(template: Template | str, values: Sequence[Json]) -> JsonObject:
-    """`{"script", "values", "text", "unsafe"}`: what runs, its variables, and what would run with `trust: true`.
+    """Return `{"script", "values", "text", "unsafe"}`: what runs, its variables, and what would run with `trust: true`.
 
     `unsafe` says why `script` is None. Raises TemplateValueError for a value that no command can be given.
     """

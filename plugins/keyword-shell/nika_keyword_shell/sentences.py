@@ -160,7 +160,7 @@ def end_pipeline(record: Record, frame: Frame, operator: str = "") -> None:
 
 
 def in_pattern(frame: Frame) -> bool:
-    """Whether a pattern of `case` is what comes."""
+    """Return whether a pattern of `case` is what comes."""
     return bool(frame.cases) and frame.cases[-1] == "pattern"
 
 
@@ -175,7 +175,7 @@ def end_pattern(record: Record, frame: Frame) -> bool:
 
 
 def end_by_operator(record: Record, frame: Frame, operator: str) -> None:
-    """`;`, `&`, `|` and what is made of them."""
+    """End a command at `;`, `&`, `|` and what is made of them."""
     if in_pattern(frame):
         end_word(record, frame)
         return

@@ -223,7 +223,7 @@ def _make(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> 
 
 
 def _su(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """What follows the user, or `--`, are the arguments of a shell; `runuser -u` runs a command."""
+    """Scan `su`: what follows the user, or `--`, are the arguments of a shell; `runuser -u` runs a command."""
     yield from judge.program(name, _known("su"), words, stdin)
     end = next((index for index, word in enumerate(words) if word.text == "--"), None)
     if end is not None and any(word.text.startswith(("-u", "--user")) for word in words[:end]):
@@ -240,7 +240,7 @@ def _busybox(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) 
 
 
 def _parallel(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """`parallel` runs its operands, and without any its input, with a shell; what it puts into them it quotes."""
+    """Scan `parallel`: it runs its operands, or its input, with a shell, and quotes what it puts into them."""
     described = _known("parallel")
     operands = [part for part in parse(described, words).parts if part.role == "shell"]
     yield from judge.program(name, described, words, stdin)
@@ -252,7 +252,7 @@ def _parallel(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint)
 
 
 def _tar(judge: Evaluators, name: str, words: Sequence[Word], stdin: Taint) -> Iterator[Finding]:
-    """`tar -T` takes lines that begin with `-` as options."""
+    """Scan `tar`: `-T` takes lines that begin with `-` as options."""
     described = _known("tar")
     yield from judge.program(name, described, words, stdin)
     for part in parse(described, words).parts:

@@ -82,7 +82,7 @@ def _text(captured: Captured) -> StepOutput:
 
 
 def _as_json(ended: ProcessResult, max_output: int) -> StepOutput:
-    """`{exitCode, stdout, stderr}`, whose texts are cut so far that all of it is within the limit."""
+    """Return `{exitCode, stdout, stderr}`, whose texts are cut so far that all of it is within the limit."""
     room = max_output
     while True:
         # Neither is cut for the other's sake as long as both fit; else stderr has at least a quarter.

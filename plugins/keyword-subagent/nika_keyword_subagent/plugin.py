@@ -14,7 +14,7 @@ PAYLOAD: Final = fields.Map(FIELDS)
 
 @hookimpl
 def nika_task_keywords() -> Iterable[Keyword]:
-    """One keyword: `subagent`."""
+    """Return one keyword: `subagent`."""
     return (
         Keyword(
             name="subagent",

@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_limit_policies() -> Iterable[LimitPolicy]:
-    """One policy: `env`."""
+    """Return one policy: `env`."""
     return (
         LimitPolicy(
             name="env",

@@ -79,7 +79,7 @@ class EnvPolicy(Policy):
     """`NIKA_MAX_TASKS` and the like for the kernel; `NIKA_<WORD>_TIMEOUT` and `NIKA_MAX_<WORD>` for any keyword."""
 
     def limits(self, environ: Mapping[str, str]) -> Iterable[Limit]:
-        """All bounds that belong to no keyword.
+        """Return all bounds that belong to no keyword.
 
         Raises:
             UsageError: a variable is malformed.

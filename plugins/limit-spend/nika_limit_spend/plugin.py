@@ -12,7 +12,7 @@ NIKA_API: Final = 1
 
 @hookimpl
 def nika_limit_policies() -> Iterable[LimitPolicy]:
-    """One policy: `spend`."""
+    """Return one policy: `spend`."""
     return (
         LimitPolicy(
             name="spend",

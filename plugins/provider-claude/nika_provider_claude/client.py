@@ -125,7 +125,7 @@ class Client(ServerClient):
         return names_in(await self.json(client.get("/v1/models", cast_to=self._response, options=options)))
 
     async def estimate(self, request: ModelRequest) -> TokenEstimate:
-        """By Anthropic's own counter, which costs nothing; by our estimate where it does not answer."""
+        """Count with Anthropic's own counter, which costs nothing; estimate if it does not answer."""
         for _ in range(2):  # a connection that was kept may have been closed meanwhile
             if not self._counts:
                 break
@@ -164,7 +164,7 @@ class Client(ServerClient):
         return BatchResult(True, await self._results(client, own, names))
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
-        """By what its requests are called, which is only shown when it has ended. Raises TaskError."""
+        """Find a batch by the names of its requests, which are only shown when it has ended. Raise TaskError."""
         called, packed = batch_names(list(names))
         if packed:  # they are numbered, as in any other batch
             return BatchSearch(BatchTrace.UNKNOWN)
@@ -203,6 +203,6 @@ def _old(batch: Any, since: float) -> bool:
 
 
 def _size(batch: Any) -> int:
-    """Of how many requests it is."""
+    """Return of how many requests a batch is."""
     counts = batch.request_counts
     return int(counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired)

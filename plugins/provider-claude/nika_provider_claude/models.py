@@ -32,7 +32,7 @@ KNOWN: Final = (
 
 
 def info_of(model: str) -> ModelInfo:
-    """No model has a temperature any more: the interface does not take one."""
+    """Describe a model. None has a temperature any more: the interface does not take one."""
     old = _OLD.match(model) is not None
     known = _NAME.match(model) is not None
     context = 200_000 if old or _SMALL.match(model) else 1_000_000 if known else None

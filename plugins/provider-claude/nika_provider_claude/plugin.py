@@ -12,7 +12,7 @@ NIKA_API: Final = 1
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider: `claude`."""
+    """Return one provider: `claude`."""
     return (
         Provider(
             name="claude",

@@ -283,7 +283,7 @@ class ClaudeReply(Reply):
 
 
 def batch_reply(result: Any, request: ModelRequest) -> BatchReply:
-    """One result of a batch."""
+    """Return one result of a batch."""
     result = result if isinstance(result, Mapping) else {}
     message = _object_in(result, "message")
     if result.get("type") == "succeeded" and message:
@@ -302,7 +302,7 @@ def _object_in(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def batch_names(names: Sequence[str]) -> tuple[list[str], str]:
-    """Names as a batch takes them, and what `names_of` needs to undo it: "" where they are taken as they are."""
+    """Return names as a batch takes them, and what `names_of` needs to undo it: "" where they are taken as they are."""
     if all(_NAME.match(name) for name in names):
         return list(names), ""
     packed = base64.urlsafe_b64encode(json.dumps(list(names)).encode()).decode()

@@ -54,7 +54,7 @@ class Client:
         self._polls: dict[str, int] = {}
 
     def info(self, model: str) -> ModelInfo:
-        """Every mock can do everything but see; a model named `mock-small` holds 1,000 tokens."""
+        """Return what every mock can do: everything but see; a model named `mock-small` holds 1,000 tokens."""
         context = 1_000 if model == "mock-small" else 200_000
         return ModelInfo(
             model,
@@ -139,7 +139,7 @@ class Client:
         return BatchSearch(BatchTrace.ABSENT)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
     def _load(self) -> Script:
         if self._script is None:
@@ -191,7 +191,7 @@ def _tokens(text: str) -> int:
 
 
 def _split(text: str, count: int) -> list[str]:
-    """`text` in `count` pieces of about the same length, none empty."""
+    """Return `text` in `count` pieces of about the same length, none empty."""
     size = max(1, -(-len(text) // count))
     return [text[start : start + size] for start in range(0, len(text), size)]
 

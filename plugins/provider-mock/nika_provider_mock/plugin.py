@@ -12,7 +12,7 @@ NIKA_API: Final = 1
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider: `mock`."""
+    """Return one provider: `mock`."""
     return (
         Provider(
             name="mock",

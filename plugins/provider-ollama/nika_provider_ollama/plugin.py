@@ -12,7 +12,7 @@ NIKA_API: Final = 1
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider: `ollama`."""
+    """Return one provider: `ollama`."""
     return (
         Provider(
             name="ollama",

@@ -199,7 +199,7 @@ class Client(ServerClient):
         return {key: value for key, value in list(metadata_of(request).items())[:15] if key != "nika_task"}
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:
-        """By the metadata that `submit_batch` gave it. Raises TaskError."""
+        """Find a batch by the metadata that `submit_batch` gave it. Raise TaskError."""
         client, mark = await self.connection(), batch_mark(names)
         try:
             page = await self.call(client.batches.list(limit=_PAGE))

@@ -62,7 +62,7 @@ def is_openai(address: str) -> bool:
 
 
 def info_of(model: str, *, official: bool, batch: bool, json_schema: bool = True) -> ModelInfo:
-    """`official`: the server is OpenAI's own, so that a name means what it means there."""
+    """Describe a model. `official`: the server is OpenAI's own, so that a name means what it means there."""
     context = output = None
     if official:
         name = model.removeprefix("ft:")

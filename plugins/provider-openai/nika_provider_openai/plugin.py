@@ -21,7 +21,7 @@ _OPTIONS: Final = fields.Map(
 
 @hookimpl
 def nika_providers() -> Iterable[Provider]:
-    """One provider: `openai`."""
+    """Return one provider: `openai`."""
     return (
         Provider(
             name="openai",

@@ -137,7 +137,7 @@ def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_strict(schema: Any) -> bool:
-    """Whether a schema has the form that `strict` asks for: every object closed, every property required."""
+    """Return whether a schema has the form that `strict` asks for: every object closed, every property required."""
     if isinstance(schema, Mapping):
         if "properties" in schema or schema.get("type") == "object":
             properties = schema.get("properties", {})
@@ -150,7 +150,7 @@ def is_strict(schema: Any) -> bool:
 
 
 def batch_line(name: str, request: ModelRequest, *, official: bool) -> str:
-    """One line of a batch's file."""
+    """Return one line of a batch's file."""
     line = {
         "custom_id": name,
         "method": "POST",
@@ -166,7 +166,7 @@ def batch_mark(names: Iterable[str]) -> str:
 
 
 def batch_reply(line: Mapping[str, Any], request: ModelRequest) -> BatchReply:
-    """One line of a batch's result."""
+    """Return one line of a batch's result."""
     response = line.get("response")
     response = response if isinstance(response, Mapping) else {}
     error = line.get("error")

@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_secret_sources() -> Iterable[SecretSourceDescription]:
-    """One source: files."""
+    """Return one source: files."""
     return (
         SecretSourceDescription(
             name="files",

@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_secret_sources() -> Iterable[SecretSourceDescription]:
-    """One source: the keyring. Its timeout leaves a person time to unlock it."""
+    """Return one source: the keyring. Its timeout leaves a person time to unlock it."""
     return (
         SecretSourceDescription(
             name="keyring",

@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_template_sources() -> Iterable[TemplateSource]:
-    """One source: the environment."""
+    """Return one source: the environment."""
     return (
         TemplateSource(
             name="env",

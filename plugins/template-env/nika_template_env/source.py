@@ -17,7 +17,7 @@ class EnvironmentSource:
             report(_not_set(name), code=codes.ENV_NOT_SET, hint=_hint(name))
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """No task."""
+        """Depend on no task."""
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:

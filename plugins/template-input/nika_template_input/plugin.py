@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_template_sources() -> Iterable[TemplateSource]:
-    """One source: the inputs of the run."""
+    """Return one source: the inputs of the run."""
     return (
         TemplateSource(
             name="input",

@@ -55,7 +55,7 @@ class InputSource:
         return schema if spec.enum is None else {**schema, "enum": list(spec.enum)}
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """No task."""
+        """Depend on no task."""
         return ()
 
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:

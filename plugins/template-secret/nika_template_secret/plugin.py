@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_template_sources() -> Iterable[TemplateSource]:
-    """One source: the secrets that secret sources have."""
+    """Return one source: the secrets that secret sources have."""
     return (
         TemplateSource(
             name="secret",

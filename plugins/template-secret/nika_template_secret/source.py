@@ -22,7 +22,7 @@ class SecretTemplates:
             report(f"the name '{shorten(name, 40)}' has {len(name)} characters; a secret's has at most {_LONGEST}")
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
-        """No task."""
+        """Depend on no task."""
         return ()
 
     def secrets(self, placeholder: Placeholder) -> Iterable[str]:

@@ -20,7 +20,7 @@ class NotThere:
 
 
 def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
-    """Why no output that `schema` declares has something at `path`; None where it may have."""
+    """Return why no output that `schema` declares has something at `path`; None where it may have."""
     here: Json = schema
     for taken, step in enumerate(path):
         if not isinstance(here, dict) or any(key in here for key in _OPEN):

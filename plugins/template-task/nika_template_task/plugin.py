@@ -11,7 +11,7 @@ NIKA_API = 1
 
 @hookimpl
 def nika_template_sources() -> Iterable[TemplateSource]:
-    """One source: the outputs of tasks."""
+    """Return one source: the outputs of tasks."""
     return (
         TemplateSource(
             name="task",

@@ -293,6 +293,25 @@ async def test_calls_begin_and_read_what_is_at_hand_in_turns(begin: float, piece
     assert max(loop.work[1:]) <= SLICE * (1 + max(begin, piece)) * 1.001
 
 
+async def test_calls_that_waited_for_one_commit_begin_in_turns() -> None:
+    loop, committed, waiting = LoopTurns(), asyncio.Event(), 0
+
+    async def barrier() -> None:
+        nonlocal waiting
+        waiting += 1
+        if waiting == 50:
+            committed.set()
+        await committed.wait()
+
+    h = house(turns=FairTurns(lambda: loop.now))
+    h.client.__class__ = BusyClient
+    h.client.turns, h.client.begin = loop, 0.4 * SLICE  # type: ignore[attr-defined]  # as said above
+    calls = (h.caller.complete(ask(str(i)), h.scope(key=f"r/{i}#1", barrier=barrier)) for i in range(50))
+    await loop.count(asyncio.gather(*calls))
+    assert sum(loop.work) == pytest.approx(50 * SLICE * 0.4)
+    assert max(loop.work) <= SLICE * 1.4 * 1.001
+
+
 async def test_what_a_model_can_do_is_known_without_calling_it() -> None:
     h = house(info=ModelInfo("m", context_tokens=5))
     info = await h.caller.model(ask(model="other"), AgentBlock(model="m"))
