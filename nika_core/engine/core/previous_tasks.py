@@ -146,7 +146,7 @@ def _started(data: JsonObject, before: PreviousTask) -> PreviousTask:
 
 
 def _supersede_rounds(nodes: dict[str, PreviousTask], loop: str) -> None:
-    """A loop begins again: no round of before is taken, nor what it had been given."""
+    """Mark the rounds of a loop that begins again: none is taken, nor what it had been given."""
     for identity, node in nodes.items():
         if identity.startswith(f"{loop}@"):
             nodes[identity] = PreviousTask(node.state, node.epoch, superseded=True)
