@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
@@ -16,6 +17,7 @@ from typing import Any, Final
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.json_text import parse_json
+from nika_core.template.pattern_search import is_in
 
 _FENCED: Final = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MAX_PROBLEMS: Final = 5
@@ -77,7 +79,36 @@ def _validator(schema: dict[str, Any]) -> Any:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise _bad_schema(error.message) from None
-    return kind(schema, registry=referencing.Registry())
+    return _bounded(kind)(schema, registry=referencing.Registry())
+
+
+@lru_cache(maxsize=8)
+def _bounded(kind: Any) -> Any:
+    """Return a kind of validator that looks for patterns in a bounded time: the value may come from anybody."""
+    from jsonschema import ValidationError, validators
+
+    others = kind.VALIDATORS.get("additionalProperties")
+
+    def pattern(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+        if validator.is_type(value, "string") and not is_in(wanted, value):
+            yield ValidationError(f"{value!r} does not match {wanted!r}")
+
+    def by_pattern(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+        for each, inner in wanted.items() if validator.is_type(value, "object") else ():
+            for name in value:
+                if is_in(each, name):
+                    yield from validator.descend(value[name], inner, path=name, schema_path=each)
+
+    def further(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+        patterns = schema.get("patternProperties", {})
+        if patterns and validator.is_type(value, "object"):  # what a pattern covers is no further property
+            value = {name: item for name, item in value.items() if not any(is_in(each, name) for each in patterns)}
+            schema = {name: item for name, item in schema.items() if name != "patternProperties"}
+        yield from others(validator, wanted, value, schema)
+
+    extend: Any = validators.extend
+    found = {"pattern": pattern, "patternProperties": by_pattern}
+    return extend(kind, found if others is None else {**found, "additionalProperties": further})
 
 
 @lru_cache(maxsize=64)

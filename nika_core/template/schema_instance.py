@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.template.json_check import schema_validator
+from nika_core.template.pattern_search import is_in
 from nika_core.template.pattern_text import texts_matching
 
 _TYPES: Final = ("object", "string", "array", "integer", "number", "boolean", "null")
@@ -258,7 +259,7 @@ def _in_turn(candidates: Iterable[Iterator[Json]]) -> Iterator[Json]:
 
 def _matches(pattern: str, name: str) -> bool:
     try:
-        return re.search(pattern, name) is not None
+        return is_in(pattern, name)
     except re.error:
         return False
 
