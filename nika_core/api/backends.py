@@ -203,9 +203,9 @@ def observed(
     Raises:
         NikaError: from the iteration; the settings of an observer are wrong.
     """
-    from nika_core.app.backend.observed_run import observed
+    from nika_core.app.backend.observed_run import with_observers
 
-    return observed(prepared, run, updates, notice)
+    return with_observers(prepared, run, updates, notice)
 
 
 def paused(run: str, workflow: str, waiting: Iterable[JsonObject]) -> RunResult:

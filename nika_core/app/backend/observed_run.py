@@ -14,7 +14,7 @@ from nika_core.plugin import RunUpdate
 _GRACE: Final = 5.0  # seconds of standstill for which an observer is waited for, as at the end of a run here
 
 
-async def observed(
+async def with_observers(
     prepared: PreparedRun,
     run_id: str,
     updates: AsyncIterable[RunUpdate],
