@@ -426,6 +426,39 @@ def test_a_loop_that_never_holds_fails_with_a_code_of_its_own(lab):
     assert host.finish.output == ["a@1", "a@2"]
 
 
+def test_a_loop_that_failed_as_exhausted_begins_again_if_it_is_resumed_unchanged(lab):
+    """Also if that pass is cut short: rounds of the one before are not mixed into it."""
+    groups = {"a": Loop(until=Holds(lab, "a", "yes"), max_rounds=3)}
+    events = []
+
+    def life(until="no", cut=None, **more):
+        plan = lab.plan((lab.task("a"),), groups=groups, previous=previous_tasks(events), **more)
+        host = run(Core(plan), lambda call: Outcome(output=until))
+        emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
+        ended = [place for place, emit in enumerate(emits) if emit.task == "a@1" and emit.kind == "task.succeeded"]
+        events.extend(Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits[: cut and ended[0] + cut])
+        return host, [key for key, _ in host.keys]
+
+    assert life()[1] == ["r/a@1#1", "r/a@2#1", "r/a@3#1"]
+    assert life(cut=1)[1] == ["r/a@1#2", "r/a@2#2", "r/a@3#2"]
+    host, keys = life("yes")
+    assert keys == ["r/a@2#2"]
+    assert host.finish.output == "yes"
+
+
+def test_a_loop_that_failed_as_exhausted_goes_on_if_it_may_do_more_rounds(lab):
+    def life(max_rounds, previous):
+        loop = Loop(until=Holds(lab, "a", "yes"), max_rounds=max_rounds)
+        host = run(Core(lab.plan((lab.task("a"),), groups={"a": loop}, previous=previous)))
+        emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
+        return host, previous_tasks([Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits])
+
+    _, known = life(2, {})
+    host, _ = life(3, known)
+    assert [key for key, _ in host.keys] == ["r/a@3#1"]
+    assert host.finish.tasks[0].failure.code == "NIKA-100"
+
+
 def test_between_rounds_a_loop_waits_with_a_timer(lab):
     core = Core(lab.plan((lab.task("a"),), groups={"a": Loop(until=Holds(lab, "a", 1), max_rounds=2, every=9.0)}))
     host = Host(core, core.start())

@@ -75,11 +75,13 @@ def _conditions(workflow: Workflow) -> Iterator[tuple[CompiledCondition, Callabl
     """Yield every condition, with what returns the place of a part of it."""
     for task in workflow.tasks:
         if isinstance(task.when, CompiledCondition):
-            yield task.when, partial(_below, task.at, "when")
+            yield task.when, partial(_below, task.at, ("when",))
+        if task.repeat is not None and isinstance(task.repeat.until, CompiledCondition):
+            yield task.repeat.until, partial(_below, task.at, ("repeat", "until"))
     for flow in workflow.flows:
         if isinstance(flow.condition, CompiledCondition):
-            yield flow.condition, partial(_below, flow.at, "condition")
+            yield flow.condition, partial(_below, flow.at, ("condition",))
 
 
-def _below(at: Callable[[NodePath], Place], key: str, path: NodePath) -> Place:
-    return at((key, *path))
+def _below(at: Callable[[NodePath], Place], field: NodePath, path: NodePath) -> Place:
+    return at((*field, *path))

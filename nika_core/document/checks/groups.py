@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
-from nika_core.errors import Problem
+from nika_core.errors import Problem, Severity
 from nika_core.model.limits import LimitKind
+from nika_core.model.template import Placeholder
 from nika_core.model.workflow import ForEach, KeywordCategory, OutputSpec, Repeat, Retry, Task
 
 
@@ -86,10 +87,25 @@ def _check_loop(context: Context, task: Task, repeat: Repeat) -> Iterator[Proble
             task.at(("repeat", "max")),
             f"lower it, or raise {bound.name}",
         )
-    if not any(task.id in context.depends_on(placeholder) for placeholder in repeat.until.placeholders):
+    own = [placeholder for placeholder in repeat.until.placeholders if task.id in context.depends_on(placeholder)]
+    keyword = context.keyword(task.keyword)
+    if keyword is not None and keyword.needs_provider and task.output == OutputSpec() and not all(map(_measures, own)):
+        yield Problem(
+            codes.BAD_CONDITION,
+            f"`until` compares what a model writes freely: nothing makes '{task.id}' answer in these words",
+            task.at(("repeat", "until")),
+            "ask for JSON: `output: {format: json, schema: ...}`, and compare a field of it",
+            Severity.WARNING,
+        )
+    if not own:
         yield Problem(
             codes.BAD_CONDITION,
             f"`until` does not ask for the output of `{task.id}`, so no round can change it",
             task.at(("repeat", "until")),
             f'e.g. `until: "{{{{{task.id}.done}}}} == true"`',
         )
+
+
+def _measures(placeholder: Placeholder) -> bool:
+    """Return whether a placeholder yields the length of a text, and not its words."""
+    return any(name == "length" for name, _ in placeholder.pipes)

@@ -14,6 +14,7 @@ from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.ids import segments
+from nika_core.model.json import JsonObject
 from nika_core.model.state import Failure, Running, SkipReason
 
 
@@ -28,6 +29,16 @@ class NodeActions(Protocol):
     def stop_node(self, node: Node, early_end: EarlyEnd) -> None: ...
 
 
+def started_group(node: Node, epoch: int, data: Mapping[str, Any]) -> JsonObject:
+    """Return the data of the event that says that a group has started."""
+    started = {"keyword": node.task.keyword, "epoch": epoch, "attempt": 1, **data}
+    if node.identity != node.id:
+        started["identity"] = node.identity
+    if node.key is not None:
+        started["key"] = node.key
+    return started
+
+
 class GroupKind:
     """One kind of group."""
 
@@ -36,12 +47,7 @@ class GroupKind:
         self._actions = actions
 
     def _start(self, node: Node, epoch: int, data: Mapping[str, Any]) -> None:
-        started = {"keyword": node.task.keyword, "epoch": epoch, "attempt": 1, **data}
-        if node.identity != node.id:
-            started["identity"] = node.identity
-        if node.key is not None:
-            started["key"] = node.key
-        self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, started)
+        self._state.transition(node, Running(epoch), EventKind.TASK_STARTED, started_group(node, epoch, data))
 
     def _end(self, node: Node, outcome: Outcome) -> None:
         """End a group."""

@@ -194,6 +194,7 @@ class LoopExpansion:
         results: how rounds ended.
         usage: of all rounds.
         definition: the hash of the task's definition; "": no round has needed it.
+        again: whether all rounds of an earlier life were reused in vain, and are done anew.
     """
 
     node: Node
@@ -206,6 +207,7 @@ class LoopExpansion:
     results: list[TaskResult] = field(default_factory=list)
     usage: Usage = NOTHING
     definition: str = ""
+    again: bool = False
 
     def make_next(self) -> Node:
         """Return the next round's node."""

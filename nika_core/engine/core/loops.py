@@ -7,12 +7,13 @@ from typing import Final
 
 from nika_core import codes
 from nika_core.engine.core.failures import FAULTS
-from nika_core.engine.core.group_kind import GroupKind, NodeActions
+from nika_core.engine.core.group_kind import GroupKind, NodeActions, started_group
 from nika_core.engine.core.groups import LoopExpansion
 from nika_core.engine.core.inner_workflows import InnerWorkflows
 from nika_core.engine.core.messages import CancelTimer, Outcome, StartTimer
 from nika_core.engine.core.nodes import Node
 from nika_core.engine.core.readiness import NoOutputError
+from nika_core.engine.core.reuse import is_taken_over, was_exhausted
 from nika_core.engine.core.run_plan import EarlyEnd, Loop
 from nika_core.engine.core.run_state import RunState
 from nika_core.errors import Category
@@ -61,7 +62,10 @@ class Loops(GroupKind):
                 self._end(group, expansion.failed(self._template(error, "`until`")))
                 return
         if expansion.number >= spec.max_rounds:
-            self._end(group, expansion.exhausted())
+            if failure is None and self._may_begin_again(expansion, node):
+                self._begin_again(expansion)
+            else:
+                self._end(group, expansion.exhausted())
         elif spec.every and not node.reused:
             timer = f"{ROUND_TIMER}{group.id}"
             self._state.timers.add(timer)
@@ -91,13 +95,27 @@ class Loops(GroupKind):
         failure = Failure(codes.CANCELLED, Category.CANCELLED, early_end.reason)
         self._end(expansion.node, expansion.failed(failure))
 
+    def _may_begin_again(self, expansion: LoopExpansion, last: Node) -> bool:
+        """Return whether a loop that had failed as exhausted has found nothing to do but the same rounds."""
+        if expansion.again or not expansion.spec.fail_if_exhausted or not is_taken_over(last):
+            return False
+        return was_exhausted(self._state.plan.previous.get(expansion.node.identity))
+
+    def _begin_again(self, expansion: LoopExpansion) -> None:
+        """Do all rounds anew. The event makes this hold in a later life of the run, too."""
+        node = expansion.node
+        node.expansion = LoopExpansion(node, expansion.spec, again=True)
+        started = started_group(node, node.epoch, {"group": "loop", "max": expansion.spec.max_rounds, "again": True})
+        self._state.emit(EventKind.TASK_STARTED, node, started)
+        self._next_round(node.expansion)
+
     def _next_round(self, expansion: LoopExpansion) -> None:
         failure = self._no_room_for(1)
         if failure is not None:
             self._end(expansion.node, expansion.failed(failure))
             return
         node = expansion.make_next()
-        node.rerun = self._rerun_child(expansion.node, None, expansion.number)
+        node.rerun = expansion.again or self._rerun_child(expansion.node, None, expansion.number)
         self._state.add(node)
         if expansion.spec.body is not None:
             self._state.transition(node, Ready(node.first_epoch), EventKind.TASK_READY)

@@ -24,6 +24,7 @@ class PreviousTask:
     output, and it is no longer there, or damaged. `signals`: what it had been given by what it waited for, by key.
     `deadlines`: until when it waits, by key, in seconds since the epoch. `received`: the data of its signals' events,
     by key; `content_keys`: the keys that stand for all that is asked. `declined`: it was skipped after a no.
+    `superseded`: its loop has begun again since, and this round, or what is inside it, has not.
     `stood_in`: it had failed, and its output is the value that stood in for it (`onError`).
     """
 
@@ -39,6 +40,7 @@ class PreviousTask:
     content_keys: frozenset[str] = frozenset()
     received: Mapping[str, JsonObject] = field(default_factory=dict)
     declined: bool = False
+    superseded: bool = False
     stood_in: bool = False
 
     @property
@@ -76,6 +78,8 @@ def previous_tasks(events: Iterable[Event], spent: Mapping[str, Usage] | None = 
         before = nodes.get(identity, _UNKNOWN)
         if kind is _STARTED:
             nodes[identity] = _started(event.data, before)
+            if event.data.get("again"):
+                _supersede_rounds(nodes, identity)
         elif kind in _ENDS:
             data = event.data
             if kind is _REUSED:  # it says only what differs
@@ -139,6 +143,13 @@ def _started(data: JsonObject, before: PreviousTask) -> PreviousTask:
         content_keys=before.content_keys if same else frozenset(),
         received=before.received if same else {},
     )
+
+
+def _supersede_rounds(nodes: dict[str, PreviousTask], loop: str) -> None:
+    """Mark the rounds of a loop that begins again: none is taken, nor what it had been given."""
+    for identity, node in nodes.items():
+        if identity.startswith(f"{loop}@"):
+            nodes[identity] = PreviousTask(node.state, node.epoch, superseded=True)
 
 
 def _signalled(data: JsonObject, before: PreviousTask) -> PreviousTask:

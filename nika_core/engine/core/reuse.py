@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final, TypeAlias
 
-from nika_core.engine.core.groups import ChildExpansion
+from nika_core import codes
+from nika_core.engine.core.groups import ChildExpansion, LoopExpansion
 from nika_core.engine.core.nodes import NO_SIGNALS, Node
 from nika_core.engine.core.ports import CachedResult
 from nika_core.engine.core.previous_tasks import PreviousTask
@@ -46,6 +47,7 @@ class ReuseDecision:
 
 FRESH = ReuseDecision(ReuseAction.RUN, "")
 _NEW = ReuseDecision(ReuseAction.RUN, "it had not been started")
+_LOOP_AGAIN: Final = "its loop begins again: `until` had not held"
 
 
 class Reuse:
@@ -79,7 +81,10 @@ class Reuse:
             return replace(_NEW, changed=True)
         following = earlier.epoch + 1
         if node.rerun:
-            return ReuseDecision(ReuseAction.RUN, "you asked for it with --from", following)
+            reason = _LOOP_AGAIN if _loop_begins_again(node) else "you asked for it with --from"
+            return ReuseDecision(ReuseAction.RUN, reason, following)
+        if earlier.superseded:
+            return ReuseDecision(ReuseAction.RUN, _LOOP_AGAIN, following)
         if not earlier.epoch:
             return _NEW
         if earlier.definition != definition:
@@ -88,7 +93,7 @@ class Reuse:
             return ReuseDecision(ReuseAction.RUN, "what it is given has changed", following, changed=True)
         if _depends_on_a_change(node):
             return ReuseDecision(ReuseAction.RUN, "a task that it depends on has changed", following, changed=True)
-        if node.task.always and not all(map(_is_taken_over, _awaited(node))):
+        if node.task.always and not all(map(is_taken_over, _awaited(node))):
             return ReuseDecision(ReuseAction.RUN, "what it cleans up after was done again", following)
         return _unchanged(earlier, needed=_is_needed(node))
 
@@ -104,14 +109,31 @@ def _awaited(node: Node) -> Iterable[Node]:
     return (node.scope.nodes[edge.source] for edge in node.scope.plan.graph.incoming[node.task.id])
 
 
-def _is_taken_over(node: Node) -> bool:
+def is_taken_over(node: Node) -> bool:
     """Return whether nothing of a node was done in this life of the run."""
     expansion = node.expansion
     if expansion is None or isinstance(node.state, Skipped):
         return node.reused or isinstance(node.state, Skipped)
     if isinstance(expansion, ChildExpansion):
-        return all(map(_is_taken_over, expansion.scope.nodes.values()))
+        return all(map(is_taken_over, expansion.scope.nodes.values()))
     return all(result.reused or result.state == "skipped" for result in expansion.children())
+
+
+def was_exhausted(loop: PreviousTask | None) -> bool:
+    """Return whether a loop had failed because its condition never held, and its run has not succeeded all the same."""
+    if loop is None or loop.state != "failed" or loop.accepted:
+        return False
+    return loop.outcome.failure is not None and loop.outcome.failure.code == codes.NOT_REACHED
+
+
+def _loop_begins_again(node: Node) -> bool:
+    """Return whether a loop that it is inside of does its rounds anew."""
+    current: Node | None = node
+    while current is not None:
+        if isinstance(current.parent, LoopExpansion) and current.parent.again:
+            return True
+        current = current.parent.node if current.parent is not None else current.scope.owner
+    return False
 
 
 def _depends_on_a_change(node: Node) -> bool:

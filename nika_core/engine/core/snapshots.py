@@ -143,6 +143,7 @@ def _expansion_json(expansion: Expansion) -> JsonObject:
             "messages": [message_json(message) for message in expansion.messages],
             "results": [kept_result_json(result) for result in expansion.results],
             "usage": usage_json(expansion.usage),
+            "again": expansion.again,
         }
     return {
         "items": [[item.value, item.key] for item in expansion.items],
@@ -191,6 +192,7 @@ def _loop_of(node: Node, spec: Loop, data: JsonObject, nodes: dict[str, Node]) -
         tuple(message_of(message) for message in data["messages"]),
         [kept_result_of(result) for result in data["results"]],
         usage_of(data["usage"]),
+        again=data.get("again", False),
     )
     if (active := data["active"]) is not None:
         expansion.active = _child_of(expansion, active, nodes)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from nika_core.plugin import (
     Json,
+    JsonObject,
     Placeholder,
     Scope,
     SourceReport,
@@ -16,7 +18,8 @@ from nika_core.plugin import (
     read_path,
 )
 
-_SCALARS = ("int", "float", "bool")
+_SCALARS: Final = ("int", "float", "bool")
+_TYPES: Final = {"string": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
 class InputSource:
@@ -39,6 +42,17 @@ class InputSource:
                 code=codes.UNKNOWN_REFERENCE,
                 hint=f"write ${{input.{name}}}, or declare it with type: json",
             )
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        """Return the type of the input, and its `enum`."""
+        name, *path = placeholder.path
+        spec = None if scope.inputs is None else scope.inputs.get(name)
+        if spec is None or path:
+            return None
+        if spec.many:
+            return {"type": "array"}
+        schema: JsonObject = {"type": _TYPES[spec.type]} if spec.type in _TYPES else {}
+        return schema if spec.enum is None else {**schema, "enum": list(spec.enum)}
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Depend on no task."""

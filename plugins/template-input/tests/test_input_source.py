@@ -11,6 +11,7 @@ from nika_core.errors import TemplateValueError
 from nika_core.model.template import MISSING, Placeholder
 from nika_core.model.workflow import InputSpec
 from nika_core.plugin import Scope, Values
+from nika_core.testing import validate_workflow
 
 INPUTS = {"topic": InputSpec("topic"), "count": InputSpec("count", "int"), "data": InputSpec("data", "json")}
 
@@ -54,6 +55,29 @@ def test_a_path_into_a_number_is_reported():
     ((_, message, hint),) = problems("count.x", INPUTS)
     assert message == "the input 'count' is of type int and has no 'x'"
     assert hint == "write ${input.count}, or declare it with type: json"
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "schema"),
+    [
+        (InputSpec("a"), "a", {"type": "string"}),
+        (InputSpec("a", "int", enum=(1, 2)), "a", {"type": "integer", "enum": [1, 2]}),
+        (InputSpec("a", "json"), "a", {}),
+        (InputSpec("a", "json"), "a.b", None),
+        (InputSpec("a", many=True, enum=("x",)), "a", {"type": "array"}),
+        (InputSpec("b"), "a", None),
+    ],
+)
+def test_what_an_input_can_be_is_known_from_its_declaration(spec, path, schema):
+    assert InputSource().schema(placeholder(path), Scope(inputs={spec.name: spec})) == schema
+    assert InputSource().schema(placeholder(path), Scope()) is None
+
+
+def test_a_condition_cannot_compare_with_what_the_enum_of_an_input_lacks():
+    inputs = "inputs: {env: {enum: [staging, prod], default: prod}, size: {type: int, enum: [1, 2], default: 1}}\n"
+    when = "${input.env} in ['prod'] && ${input.size} == '1' || ${input.env} == 'production'"
+    found = validate_workflow(f'{inputs}tasks: [{{id: a, set: 1, when: "{when}"}}]\n')
+    assert [each.message for each in found] == ["${input.env} is never the text 'production'"]
 
 
 def test_values_keep_their_type_and_missing_ones_say_how_to_give_them():

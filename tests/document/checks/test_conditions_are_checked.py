@@ -52,6 +52,27 @@ def test_other_comparisons_are_fine(check, condition):
     assert set(found.codes) <= {codes.ORPHAN_TASK}
 
 
+def test_the_condition_of_a_loop_is_checked_like_any_other(check):
+    loop = ", repeat: {max: 2, until: \"{{deploy}} == 1 || ${state.a} == 'fialed'\"}"
+    found = check((TASKS % loop).replace("flows:\n", ""))
+    (problem,) = [each for each in found.problems if each.code == codes.BAD_CONDITION]
+    assert (problem.message, problem.place.column) == ("${state.a} is never the text 'fialed'", 85)
+
+
+@pytest.mark.parametrize(
+    ("until", "output", "warned"),
+    [
+        ("'{{a}} == 1'", "", True),
+        ("'{{a | length}} > 9'", "", False),
+        ("'{{a.score}} == 1'", ", output: {format: json}", False),
+    ],
+)
+def test_a_loop_until_a_model_happens_to_write_something_gets_a_warning(check, until, output, warned):
+    agent = "agent: {model: m, provider: p}\n"
+    found = check(f"{agent}tasks: [{{id: a, solo: x, repeat: {{until: {until}, max: 2}}{output}}}]\n")
+    assert [(each.code, each.severity) for each in found.problems] == [(codes.BAD_CONDITION, "warning")] * warned
+
+
 def test_comparisons_are_of_one_placeholder_with_literals():
     found = compile_condition(
         "{{a}} == 1 && (2 != {{b}} || {{c}} in ['x', 3]) && {{d}} < 4 && 'x' in {{e}} && {{f}} in []"
