@@ -52,13 +52,13 @@ if TYPE_CHECKING:
         schema,
         version,
     )
-    from nika_core.api.running import EventStream, aresume, arun, carry_out, resume, run, start, stream
+    from nika_core.api.running import EventStream, aresume, arun, resume, run, start, stream
     from nika_core.api.runs import answer, questions, signal
     from nika_core.api.testing import SuiteReport, TestSuite, load_tests, test
     from nika_core.api.trusting import decline_trust, forget_trust, trust, trust_decisions, trust_status
     from nika_core.app.cases.checking import Unmet
     from nika_core.app.cases.running import CaseResult, UpdateForecast
-    from nika_core.app.execution import Execution
+    from nika_core.app.execution import Execution, carry_out
     from nika_core.app.following import FollowedRun
     from nika_core.app.json_forms import to_json
     from nika_core.app.prepared_run import PreparedRun
@@ -141,14 +141,14 @@ _PUBLIC: Final = {
         "schema",
         "version",
     ),
-    "api.running": ("EventStream", "aresume", "arun", "carry_out", "resume", "run", "start", "stream"),
+    "api.running": ("EventStream", "aresume", "arun", "resume", "run", "start", "stream"),
     "api.testing": ("SuiteReport", "TestSuite", "load_tests", "test"),
     "app.cases.checking": ("Unmet",),
     "app.cases.running": ("CaseResult", "UpdateForecast"),
     "model.cases": ("WorkflowCase", "Expectation"),
     "api.runs": ("answer", "questions", "signal"),
     "api.trusting": ("decline_trust", "forget_trust", "trust", "trust_decisions", "trust_status"),
-    "app.execution": ("Execution",),
+    "app.execution": ("Execution", "carry_out"),
     "app.following": ("FollowedRun",),
     "app.json_forms": ("to_json",),
     "app.prepared_run": ("PreparedRun",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nika_core.app.prepared_run import PreparedRun
     from nika_core.app.results import RecordedRun
     from nika_core.app.workspace import Workspace
-    from nika_core.plugin import Submission
+    from nika_core.plugin import RunUpdate, Submission
     from nika_core.registry.guarded_backend import GuardedRunBackend
 
 
@@ -182,6 +182,30 @@ def result(data: JsonObject) -> RunResult:
     from nika_core.engine.core.results_json import run_result_of
 
     return run_result_of(data)
+
+
+def observed(
+    prepared: PreparedRun,
+    run: str,
+    updates: AsyncIterable[RunUpdate],
+    notice: Callable[[str], None] | None = None,
+) -> AsyncGenerator[RunUpdate, None]:
+    """Return the same updates, and show the observers of the project the events in them.
+
+    Close it (`contextlib.aclosing`) if you leave it before its end: then the observers are closed.
+
+    Args:
+        prepared: the run, as it was submitted.
+        run: its ID.
+        updates: `Backend.events`, from the beginning of the run.
+        notice: is told what an observer has not taken note of.
+
+    Raises:
+        NikaError: from the iteration; the settings of an observer are wrong.
+    """
+    from nika_core.app.backend.observed_run import with_observers
+
+    return with_observers(prepared, run, updates, notice)
 
 
 def paused(run: str, workflow: str, waiting: Iterable[JsonObject]) -> RunResult:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 from nika_core.api.checking import prepare, refuse_running_loop
 from nika_core.api.options import ResumeOptions, StartOptions, check_names, is_text, timeout_seconds
 from nika_core.app.admission import check_admission
-from nika_core.app.execution import Execution
+from nika_core.app.execution import Execution, carry_out
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.resuming import ResumedRun, open_run
 from nika_core.app.trust import trusted_by_variable
@@ -171,23 +170,6 @@ def start(
         attended=attended,
         owns_process=owns_process,
     )
-
-
-async def carry_out(execution: Execution) -> RunResult:
-    """Await a run. Cancelling this cancels the run in good order; a second time, without waiting for what runs."""
-    work = asyncio.ensure_future(execution.run())
-    cancelled = False
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError:
-            execution.cancel("cancelled again by the program" if cancelled else "cancelled by the program")
-            cancelled = True
-    if cancelled:
-        with suppress(BaseException):  # it is known why, and that it has ended
-            work.result()
-        raise asyncio.CancelledError
-    return work.result()
 
 
 class EventStream:

@@ -387,6 +387,23 @@ class Execution:
         self._run.context.emitter.notice(message, node)
 
 
+async def carry_out(execution: Execution) -> RunResult:
+    """Await a run. Cancelling this cancels the run in good order; a second time, without waiting for what runs."""
+    work = asyncio.ensure_future(execution.run())
+    cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            execution.cancel("cancelled again by the program" if cancelled else "cancelled by the program")
+            cancelled = True
+    if cancelled:
+        with suppress(BaseException):  # it is known why, and that it has ended
+            work.result()
+        raise asyncio.CancelledError
+    return work.result()
+
+
 def _record(
     record: Callable[[Sequence[Event]], None], keep: Callable[[Sequence[Event]], None], events: Sequence[Event]
 ) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from nika_core.model.state import RunResult, RunStatus
 
 if TYPE_CHECKING:
     from nika_core.cli.live_questions import LiveQuestions
+    from nika_core.plugin import RunUpdate
 
 _AGAIN: Final = 3.0  # seconds for a second Ctrl-C, which cancels
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -52,7 +53,7 @@ def submit_run(
         remote.note(prepared.workflow.name)
         if format_ == "pretty":
             print_message(f"run {submission.run_id} on {plain(url)}")
-        return await remote.follow()
+        return await remote.follow(observed=True)
 
     return remote.show(work, format_, verbose)
 
@@ -160,11 +161,23 @@ class RemoteRun:
                 print_message(f"the run goes on by itself; to attach again: nika runs attach {self._run_id} --on {on}")
         return EXIT_CODES[result.status]
 
-    async def follow(self) -> RunResult | None:
-        """Show what happens until the run has ended, or does nothing but wait."""
+    async def follow(self, *, observed: bool = False) -> RunResult | None:
+        """Show what happens until the run has ended, or does nothing but wait.
+
+        Args:
+            observed: show it to the project's observers, too. Only one program may, and that is who submits the run.
+        """
+        updates = self.backend.events(self._run_id)
+        if not observed:
+            return await self._follow(updates)
+        watched = nika.backends.observed(self._prepared, self._run_id, updates, print_warning)
+        async with aclosing(watched):
+            return await self._follow(watched)
+
+    async def _follow(self, updates: AsyncIterator[RunUpdate]) -> RunResult | None:
         workflow = self._prepared.workflow.name
         idle = 0
-        async for update in self.backend.events(self._run_id):
+        async for update in updates:
             if update.held_up:
                 print_warning(update.held_up)
             asked = nika.backends.questions_in(self._run_id, workflow, update.waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -374,3 +375,19 @@ def test_python_has_the_same_in_one_call(folder: Path, monkeypatch: pytest.Monke
     report: Any = nika.test()
     assert report.passed
     assert [case.case.name for case in report.cases] == ["it"]
+
+
+async def test_an_interrupted_update_has_recorded_what_ran(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "up")
+    write(
+        tmp_path,
+        "two.nika.yaml",
+        "tasks:\n  - {id: first, shell: echo 1}\n  - {id: long, shell: 'echo {{first}} > up; sleep 60'}\n",
+    )
+    test = "recording: rec\ncases:\n  - {name: a, expect: [{status: succeeded}]}\n"
+    work = asyncio.create_task(suite(write(tmp_path, "two.nika.test.yaml", test)).arun(update=True))
+    await asyncio.to_thread((tmp_path / "up").read_text)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert sorted(file.name.partition(".")[0] for file in (tmp_path / "rec").iterdir()) == ["first", "recording"]

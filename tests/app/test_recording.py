@@ -413,3 +413,16 @@ def test_a_file_of_a_recording_with_a_value_of_the_wrong_kind_is_refused_with_it
 def test_a_folder_with_a_name_that_no_folder_has_is_no_recording():
     with pytest.raises(UsageError, match="there is no recording in"):
         Recording.open("x" * 5000)
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path, stamps: list[Any]):
+    path = write(tmp_path, TWO)
+    run(path, record=tmp_path / "rec")
+    (file,) = (tmp_path / "rec").glob("mark.*")
+    recorded = file.read_text()
+    (tmp_path / "other").write_text("of somebody else")
+    file.unlink()
+    file.symlink_to(tmp_path / "other")
+    run(path, record=tmp_path / "rec")
+    assert file.read_text() == recorded
+    assert (tmp_path / "other").read_text() == "of somebody else"

@@ -6,7 +6,8 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import pytest
 
 import nika_core as nika
 from nika_core.errors import TaskError
-from nika_core.plugin import Event, EventKind, ObserverDescription, ObserverSetup, fields, hookimpl
+from nika_core.plugin import Event, EventKind, ObserverDescription, ObserverSetup, RunUpdate, fields, hookimpl
 
 WORKFLOW = """
 tasks:
@@ -185,3 +186,57 @@ def test_in_a_folder_that_is_not_trusted_it_is_shown_nothing(
     started(environ={"NIKA_TRUST": ""})
 
     assert not Notebook.all
+
+
+def observed_elsewhere(folder: Path, does: str, *, left_early: bool = False) -> list[str]:
+    """Show an observer a run on a backend, and return what was told of it."""
+    (folder / "nika.yaml").write_text(f"notebook: {{does: {does}}}\n")
+    (folder / "w.nika.yaml").write_text(WORKFLOW)
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "NIKA_TRUST": str(folder)}
+    prepared = nika.prepare(folder / "w.nika.yaml", plugins=[plugin(live=True)], environ=environ, elsewhere=True)
+    told: list[str] = []
+
+    async def updates() -> AsyncIterator[RunUpdate]:
+        at = {"at": 5.0, "task": None, "data": {}}
+        yield RunUpdate(events=({"seq": 1, "kind": "run.started", **at},))
+        yield RunUpdate(live=({"kind": "task.chunk", "at": 6.0, "task": "first", "data": {"text": "a"}},))
+        yield RunUpdate(events=({"seq": 2, "kind": "run.finished", **at},), result={})
+
+    async def follow() -> int:
+        watched, seen = nika.backends.observed(prepared, "r1", updates(), told.append), 0
+        async with aclosing(watched):
+            async for _ in watched:
+                seen += 1
+                if left_early:
+                    break
+        return seen
+
+    assert asyncio.run(follow()) == (1 if left_early else 3)
+    return told
+
+
+def test_it_is_shown_a_run_on_a_backend_while_a_program_follows_that(tmp_path: Path) -> None:
+    Notebook.all.clear()
+    assert observed_elsewhere(tmp_path, "nothing") == []
+
+    [notebook] = Notebook.all
+    assert [(event.seq, event.kind) for event in notebook.events] == [
+        (1, EventKind.RUN_STARTED),
+        (0, EventKind.CHUNK),
+        (2, EventKind.RUN_FINISHED),
+    ]
+    assert {event.run_id for event in notebook.events} == {"r1"} == {notebook.setup.run_id}
+    assert notebook.closed == 1
+
+
+def test_it_is_closed_when_a_program_no_longer_follows_a_run_on_a_backend(tmp_path: Path) -> None:
+    Notebook.all.clear()
+    assert observed_elsewhere(tmp_path, "nothing", left_early=True) == []
+
+    [notebook] = Notebook.all
+    assert (len(notebook.events), notebook.closed) == (1, 1)
+
+
+def test_what_it_does_wrong_with_a_run_on_a_backend_is_told(tmp_path: Path) -> None:
+    [warning] = observed_elsewhere(tmp_path, "fail")
+    assert "'notebook' has not taken note of everything" in warning

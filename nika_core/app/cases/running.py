@@ -12,7 +12,7 @@ from nika_core import codes
 from nika_core.app.admission import check_admission
 from nika_core.app.cases.checking import CaseRun, Unmet
 from nika_core.app.cases.judging import Judge
-from nika_core.app.execution import Execution
+from nika_core.app.execution import Execution, carry_out
 from nika_core.app.forecasting import forecast
 from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.recording.recording import Recording, check_folder
@@ -164,7 +164,7 @@ class FileRun:
     ) -> tuple[RunResult, tuple[Unmet, ...], tuple[str, ...], Usage]:
         events: list[Event] = []
         execution = Execution(prepared, None, [events.append])
-        result = await execution.run()
+        result = await carry_out(execution)  # if it is interrupted, what has run is recorded
         judge = Judge(prepared)
         ended = CaseRun(result, events)
         unmet: list[Unmet | None] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,12 +45,18 @@ def as_yaml(value: Any) -> str:
 def write_yaml(path: Path, value: Any) -> bool:
     """Write a file unless it has that content already; return whether it was written.
 
-    Raise OSError or FileError.
+    It is whole or not there, and a link in its place is replaced, not followed. Raise OSError or FileError.
     """
     content = as_yaml(value).encode("utf-8", "replace")
     if path.is_file() and read_file(path, _MAX_BYTES) == content:
         return False
-    path.write_bytes(content)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{id(value)}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
     return True
 
 
