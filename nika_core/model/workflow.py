@@ -309,10 +309,15 @@ class Task:
         """What is known of the output of `{{task}}`, as JSON Schema: a list is an array of its items; None: nothing."""
         if self.repeat is not None and self.repeat.collect:
             return None  # in its own condition it is a round's
-        item = {"type": "array", "items": {"type": "string"}} if self.output.format == "lines" else self.output.schema
-        if self.inner is not None:
-            item = self.inner.output_schema
+        item = self.item_schema
         return item if self.for_each is None else {"type": "array", "items": {} if item is None else item}
+
+    @property
+    def item_schema(self) -> JsonObject | None:
+        """What is known of the output of one item or round, or of the task if it has neither; None: nothing."""
+        if self.inner is not None:
+            return self.inner.output_schema
+        return {"type": "array", "items": {"type": "string"}} if self.output.format == "lines" else self.output.schema
 
 
 @dataclass(frozen=True, slots=True)

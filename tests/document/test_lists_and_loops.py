@@ -69,6 +69,21 @@ def test_what_cannot_be_read_is_refused_with_its_place(load: Load, field: str, c
     assert all(problem.place.line == 2 for problem in found)
 
 
+def test_all_that_is_wrong_with_a_list_is_reported_in_one_go(load: Load) -> None:
+    found = load(
+        "tasks:\n  - {id: a, shell: x, forEach: {items: [x], max: 0, onItemError: perhaps, kye: x}}\n"
+    ).problems
+    assert len({problem.place.column for problem in found}) == 3
+
+
+def test_a_value_that_stands_in_for_an_item_fits_the_schema_of_an_item(load: Load) -> None:
+    schema = "output: {format: json, schema: {type: string}}"
+    for value, errors in (("3", 1), ("three", 0), ("'{{b}}'", 0)):
+        text = f"{{id: a, shell: x, forEach: {{items: [x], onItemError: {{value: {value}}}}}, {schema}}}"
+        found = problems(load, f"tasks: [{{id: b, shell: x}}, {text}]\n")
+        assert [code for code, _ in found if code == codes.BAD_VALUE] == [codes.BAD_VALUE] * errors
+
+
 def test_a_task_is_not_both_a_list_and_a_loop(load: Load) -> None:
     text = "tasks: [{id: a, shell: x, forEach: [y], repeat: {until: '{{a}} == 1', max: 2}}]\n"
     assert problems(load, text) == [(codes.BAD_VALUE, "a task cannot have both `forEach` and `repeat`")]

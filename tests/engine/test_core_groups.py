@@ -433,14 +433,16 @@ def test_a_loop_that_failed_as_exhausted_begins_again_if_it_is_resumed_unchanged
 
     def life(until="no", cut=None, **more):
         plan = lab.plan((lab.task("a"),), groups=groups, previous=previous_tasks(events), **more)
-        host = run(Core(plan), lambda call: Outcome(output=until))
+        host = run(Core(plan), lambda call: Outcome(output=until, usage=Usage(input_tokens=1)))
         emits = [command for batch in host.batches for command in batch if isinstance(command, Emit)]
         ended = [place for place, emit in enumerate(emits) if emit.task == "a@1" and emit.kind == "task.succeeded"]
         events.extend(Event(e.number, "r", 0.0, e.kind, e.task, e.data) for e in emits[: cut and ended[0] + cut])
         return host, [key for key, _ in host.keys]
 
     assert life()[1] == ["r/a@1#1", "r/a@2#1", "r/a@3#1"]
-    assert life(cut=1)[1] == ["r/a@1#2", "r/a@2#2", "r/a@3#2"]
+    host, keys = life(cut=1)
+    assert keys == ["r/a@1#2", "r/a@2#2", "r/a@3#2"]
+    assert host.finish.usage.input_tokens == 6
     host, keys = life("yes")
     assert keys == ["r/a@2#2"]
     assert host.finish.output == "yes"

@@ -604,6 +604,30 @@ GRAPHS = [
         acts="list[0] list[1]",
     ),
     Graph(
+        "a list fails if a failed item has no value to stand in for it",
+        (
+            "{id: a, act: {}}",
+            "{id: list, forEach: {items: [true, false], onItemError: {value: '{{a.nope}}'}}, "
+            'act: {gives: 1, failsIf: "${each.item}"}}',
+        ),
+        {"a": "success", "list": "failed template"},
+        (),
+        "failed",
+        acts="a list[0] list[1]",
+    ),
+    Graph(
+        "a value that stands in for an item has to fit the task's schema",
+        (
+            "{id: a, act: {gives: 9}}",
+            "{id: list, forEach: {items: [true, false], onItemError: {value: '{{a}}'}}, "
+            'act: {gives: "x", failsIf: "${each.item}"}, output: {format: json, schema: {type: string}}}',
+        ),
+        {"a": "success", "list": "failed template"},
+        (),
+        "failed",
+        acts="a list[0] list[1]",
+    ),
+    Graph(
         "`onError` is the whole task's: its value stands in for the list",
         ('{id: list, forEach: [true, false], act: {failsIf: "${each.item}"}, onError: {value: []}}',),
         {"list": "success"},

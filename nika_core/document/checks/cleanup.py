@@ -1,9 +1,8 @@
-"""Cleanup (`always`) and the values of `onError`: what in them can be known to be wrong."""
+"""Cleanup (`always`) and the values of `onError` and `onItemError`: what in them can be known to be wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain
 
 from nika_core import codes
@@ -11,9 +10,10 @@ from nika_core.document.checks.check_context import Context, place_of
 from nika_core.errors import NikaError, Problem
 from nika_core.model.asked_tools import entries_asked
 from nika_core.model.bounded import shorten
+from nika_core.model.json import JsonObject
 from nika_core.model.payload_tree import list_parts, placeholders_in, templates_in
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import AgentBlock, NodePath, OnError, Task
+from nika_core.model.workflow import AgentBlock, ItemError, NodePath, OnError, PayloadValue, Task
 from nika_core.template.json_check import value_problems
 
 
@@ -33,7 +33,9 @@ def check_cleanup(context: Context) -> Iterator[Problem]:
             yield from _check_needs(context, task)
             yield from _check_asked(context, task)
         if task.on_error is OnError.VALUE:
-            yield from _check_value(task)
+            yield from _check_value(task, task.stand_in, task.output_schema, ("onError",))
+        if task.for_each is not None and task.for_each.on_item_error is ItemError.VALUE:
+            yield from _check_value(task, task.for_each.value, task.item_schema, ("forEach", "onItemError"))
 
 
 def _check_needs(context: Context, task: Task) -> Iterator[Problem]:
@@ -72,16 +74,14 @@ def _placeholders(task: Task) -> Iterator[tuple[NodePath, Placeholder]]:
     yield from ((("when",), placeholder) for placeholder in (task.when.placeholders if task.when else ()))
 
 
-def _check_value(task: Task) -> Iterator[Problem]:
-    """Check a value without templates against the task's schema."""
-    schema = task.output_schema
-    if schema is None or templates_in(task.stand_in):
+def _check_value(task: Task, value: PayloadValue, schema: JsonObject | None, path: NodePath) -> Iterator[Problem]:
+    """Check a value without templates that stands in for an output against the schema of that output."""
+    if schema is None or templates_in(value):
         return
     try:
-        problems = value_problems(task.stand_in, schema)  # type: ignore[arg-type]  # there are no templates in it
+        problems = value_problems(value, schema)  # type: ignore[arg-type]  # there are no templates in it
     except NikaError:  # a schema that makes no sense is reported elsewhere
         return
-    at = partial(task.at, ("onError",))
     for problem in problems:
         hint = "change the value, or `output`"
-        yield Problem(codes.BAD_VALUE, f"the value does not fit the task's `output`: {problem}", at(), hint)
+        yield Problem(codes.BAD_VALUE, f"the value does not fit the task's `output`: {problem}", task.at(path), hint)

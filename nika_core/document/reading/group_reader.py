@@ -34,15 +34,15 @@ def read_for_each(
         return None if items is None else ForEach(items)
     since = len(issues)
     fields = _CHECK_FOR_EACH(node, issues)
+    on_error, value = ItemError.FAIL, None
+    if "onItemError" in node:
+        on_error, value = read_error_rule(node["onItemError"], ItemError, "onItemError", issues)
     if len(issues) > since or not fields:
         return None
     defer(fields, issues, deferred, path)
     items = _items(node["items"], issues)
     if len(issues) > since:
         under(issues, since, "items")
-    on_error, value = ItemError.FAIL, None
-    if "onItemError" in node:
-        on_error, value = read_error_rule(node["onItemError"], ItemError, "onItemError", issues)
     key = compile_text(fields["key"], issues, ("key",)) if fields.get("key") else None
     if len(issues) > since or items is None:
         return None

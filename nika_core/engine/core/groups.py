@@ -146,7 +146,7 @@ class EachExpansion:
     def outcome(self) -> Outcome:
         """Return how the list as a whole ended."""
         usage, outputs = self.usage, list(self.outputs)
-        if not self.failures or self.spec.on_error in (ItemError.CONTINUE, ItemError.VALUE):
+        if not self.failures or self.spec.on_error is ItemError.CONTINUE:
             return Outcome(output=outputs, usage=usage)
         failed = [f"{item_id(self.node.id, index)}: {self.failures[index].message}" for index in sorted(self.failures)]
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""

@@ -20,6 +20,7 @@ from nika_core.errors import Category
 from nika_core.model.events import EventKind
 from nika_core.model.state import Failure, Ready, Running, SkipReason, TaskResult
 from nika_core.model.workflow import ItemError
+from nika_core.values import replace
 
 
 class Lists(GroupKind):
@@ -54,8 +55,11 @@ class Lists(GroupKind):
         """Go on after an item has ended for good."""
         try:
             expansion.record(node, result, lambda: expansion.spec.stand_in(self._state.values(node)))
-        except FAULTS as error:  # what stands in has no value: the item's own failure counts
-            expansion.failures[node.index] = self._template(error, "what stands in for an item")
+        except FAULTS as error:  # there is no value to stand in: the item counts as failed
+            failure = self._template(error, "what stands in for an item")
+            before = "" if result.failure is None else f"; it had failed: {result.failure.message}"
+            expansion.failures[node.index] = replace(failure, message=f"`onItemError`: {failure.message}{before}")
+            expansion.failed[node.index] = node.identity
         if expansion.failures and self._state.plan.fail_fast and expansion.spec.on_error is ItemError.FAIL:
             expansion.stopped = True
         self._state.held.discard(expansion.node.id)
@@ -134,7 +138,7 @@ def _repeated_key(items: Sequence[Item]) -> Failure | None:
     seen: set[str] = set()
     for index, item in enumerate(items):
         if item.key is not None and item.key in seen:
-            message = f"item {index} of the list has the key '{item.key}', which an item before it has"
+            message = f"item {index + 1} of the list has the key '{item.key}', which an item before it has"
             return Failure(
                 codes.REPEATED_KEY, Category.TEMPLATE, message, "make `key` of forEach different for each item"
             )

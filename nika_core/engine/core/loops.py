@@ -104,6 +104,8 @@ class Loops(GroupKind):
     def _begin_again(self, expansion: LoopExpansion) -> None:
         """Do all rounds anew. The event makes this hold in a later life of the run, too."""
         node = expansion.node
+        rounds = f"{node.identity}@"
+        self._state.seen = {each for each in self._state.seen if not each.startswith(rounds)}  # what they used counts
         node.expansion = LoopExpansion(node, expansion.spec, again=True)
         started = started_group(node, node.epoch, {"group": "loop", "max": expansion.spec.max_rounds, "again": True})
         self._state.emit(EventKind.TASK_STARTED, node, started)

@@ -9,7 +9,7 @@ from nika_core import codes
 from nika_core.engine.core.run_plan import Child, Each, Group, Item, Loop
 from nika_core.engine.local.services import Services
 from nika_core.errors import TemplateValueError
-from nika_core.model.json import Json
+from nika_core.model.json import Json, JsonObject
 from nika_core.model.json_text import parse_json
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.payload_tree import map_leaves
@@ -107,8 +107,10 @@ def filled(tree: Any, values: Values, resolve: Callable[[Placeholder, Values], J
 
 def stand_in(services: Services, task: Task, values: Values) -> Json:
     """Return the value that stands in for a failed task's output. Raise TemplateValueError if its schema refuses it."""
-    value: Json = filled(task.stand_in, values, services.resolve)
-    schema = task.output_schema
+    return _fitting(filled(task.stand_in, values, services.resolve), task.output_schema)
+
+
+def _fitting(value: Json, schema: JsonObject | None) -> Json:
     problems = () if schema is None else value_problems(value, schema)
     if problems:
         message = f"the value does not fit `output`: {'; '.join(problems)}"
@@ -128,7 +130,7 @@ def _each(
         max_concurrent=for_each.max_concurrent,
         max_items=min(bounds) if bounds else None,
         on_error=for_each.on_item_error,
-        stand_in=lambda values: filled(for_each.value, values, resolve),
+        stand_in=lambda values: _fitting(filled(for_each.value, values, resolve), task.item_schema),
         condition=task.when if task.decides_per_item else None,
     )
 
