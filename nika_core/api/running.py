@@ -161,7 +161,7 @@ def start(
     if prepared.options.record is not None:
         from nika_core.app.recording.recording import check_folder  # other runs do without the import
 
-        check_folder(prepared.options.record, prepared.workflow.name)
+        check_folder(prepared.options.record, prepared.workflow.name, mocked=prepared.options.mock)
     return Execution(
         prepared,
         _journal(prepared, journal),

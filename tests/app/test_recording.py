@@ -325,6 +325,15 @@ def test_a_person_is_asked_in_no_replay(tmp_path: Path):
     assert "there is no answer for it" in str(task(empty, "ok").failure)
 
 
+def test_a_mocked_run_replaces_nothing_of_a_recording(tmp_path: Path):
+    path = write(tmp_path, "tasks:\n  - {id: a, shell: echo real}\n")
+    run(path, record=tmp_path / "rec")
+    with pytest.raises(UsageError, match="a mocked run would replace values") as refused:
+        run(path, record=tmp_path / "rec", mock=True)
+    assert refused.value.hint == "name a new folder, or leave out --mock"
+    assert run(path, recording=tmp_path / "rec").task("a").output == "real"
+
+
 def test_the_decisions_of_a_main_agent_are_replayed(tmp_path: Path):
     path = write(
         tmp_path,

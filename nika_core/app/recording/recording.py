@@ -166,8 +166,8 @@ def difference(recorded: JsonObject, asked: JsonObject) -> str:
     return "\n".join([*lines[:_SHOWN_LINES], *([f"… and {more} more lines"] if more > 0 else [])])
 
 
-def check_folder(path: Path, workflow: str) -> None:
-    """Raise UsageError if a recording of a workflow cannot be written to a folder."""
+def check_folder(path: Path, workflow: str, *, mocked: bool = False) -> None:
+    """Raise UsageError if a recording of a workflow, or of a mocked run of it, cannot be written to a folder."""
     if not os.path.lexists(path):
         try:
             path.mkdir(parents=True)
@@ -178,6 +178,12 @@ def check_folder(path: Path, workflow: str) -> None:
     header = _header(path)
     if header is not None:
         Recording(path, header["workflow"], ()).require_workflow(workflow)
+        if mocked:
+            raise UsageError(
+                f"--record {path}: a mocked run would replace values of the recording that is there",
+                code=codes.BAD_RECORDING,
+                hint="name a new folder, or leave out --mock",
+            )
     elif any(path.iterdir()):
         raise _unfit(path, "holds something other than a recording")
 

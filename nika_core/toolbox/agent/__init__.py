@@ -14,7 +14,7 @@ for again, at most `MAX_REPAIRS` times. `converse` sends the files of the field 
 """
 
 from nika_core.model.json_text import parse_json
-from nika_core.template.json_check import json_problem, value_problems
+from nika_core.template.json_check import json_problem, schema_validator, value_problems
 from nika_core.toolbox.agent.attachments import attached_files
 from nika_core.toolbox.agent.facets import COMPLETION_FIELDS, FIELDS, MAX_REPAIRS, AgentFacets, CompletionFacets
 from nika_core.toolbox.agent.loop import Answer, converse
@@ -30,5 +30,6 @@ __all__ = [
     "converse",
     "json_problem",
     "parse_json",
+    "schema_validator",
     "value_problems",
 ]

@@ -6,10 +6,10 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
-from nika_core.plugin import Json, JsonObject
+from nika_core.plugin import Json, JsonObject, TaskError
+from nika_core.toolbox.agent import schema_validator
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}\Z")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?\Z")
@@ -95,29 +95,14 @@ def wrong(value: Json, schema: JsonObject, name: str = "args") -> list[str]:
 
     A schema that is no schema, or refers to something outside itself, checks nothing: the server does.
     """
-    import jsonschema
     from referencing.exceptions import Unresolvable
 
     try:
-        validator = _validator(json.dumps(schema))
+        validator = schema_validator(schema)
         errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
-    except (jsonschema.SchemaError, Unresolvable, RecursionError, re.error):
+    except (TaskError, Unresolvable, RecursionError, re.error):
         return []
     return [_sentence(error, schema, name) for error in errors[:3]]
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: str) -> Any:
-    """Return a validator. To check that a schema is one takes fifty times as long as to check arguments."""
-    import jsonschema
-    from jsonschema.validators import validator_for
-    from referencing import Registry
-
-    parsed: dict[str, Any] = json.loads(schema)
-    kind = validator_for(parsed, default=jsonschema.Draft202012Validator)
-    kind.check_schema(parsed)
-    empty: Registry[Any] = Registry()  # fetches nothing
-    return kind(parsed, registry=empty)
 
 
 def _sentence(error: Any, schema: JsonObject, name: str) -> str:

@@ -103,3 +103,9 @@ def test_whether_a_schema_is_one_is_checked_once_however_many_calls_there_are(mo
     schema = {"type": "object", "properties": {"only in this test": {"type": "integer"}}}
     assert [len(wrong({"only in this test": value}, schema)) for value in (1, "x", 2, "y")] == [0, 1, 0, 1]
     assert len(checked) == 1
+
+
+def test_a_server_s_pattern_that_would_take_hours_is_looked_for_at_once() -> None:
+    schema = {"properties": {"x": {"pattern": "(a+)+$"}}}
+    [found] = wrong({"x": "a" * 60 + "!"}, schema)
+    assert found.startswith("args.x: ")
