@@ -604,6 +604,16 @@ GRAPHS = [
         acts="list[0] list[1]",
     ),
     Graph(
+        "what stands in for an item may speak of it",
+        (
+            "{id: list, forEach: {items: [true, false], onItemError: {value: {n: '${each.number}'}}}, "
+            'act: {gives: 1, failsIf: "${each.item}"}}',
+        ),
+        {"list": "success"},
+        output=[{"n": 1}, 1],
+        acts="list[0] list[1]",
+    ),
+    Graph(
         "a list fails if a failed item has no value to stand in for it",
         (
             "{id: a, act: {}}",

@@ -231,10 +231,10 @@ def _bindings(task: Task) -> frozenset[str]:
 
 
 def _check_group(context: Context, references: _References, task: Task, bindings: frozenset[str]) -> Iterator[Problem]:
-    """Check what `forEach` and `repeat` refer to. Only `key` speaks of an item, only `until` of the task itself."""
+    """Check what `forEach` and `repeat` refer to. The list has no item yet; only `until` speaks of the task itself."""
     if task.for_each is not None:
         for path, placeholder in placeholders_in(list_parts(task.for_each)):
-            own = bindings if path[0] == "key" else bindings & {Binding.STATUS}
+            own = bindings & {Binding.STATUS} if path[0] == "items" else bindings
             at = partial(place_of, task.at, ("forEach", *path))
             yield from references.problems(placeholder, at, own)
             if task.id in context.depends_on(placeholder):
