@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from nika_core.app.answering import open_questions, send_answer
 from nika_core.app.batchable_tasks import BatchableTasks
+from nika_core.app.default_output import passed_over
 from nika_core.app.earlier_answers import EarlierAnswers
 from nika_core.app.inner_runs import inner_requests
 from nika_core.app.mocked_answers import answers_of, unused_answers
@@ -199,6 +200,7 @@ class Execution:
                 self._run.cancel(self._cancelled)
             result = await self._result(self._run)
             self.warnings += [*observing.warnings(), *budget.ledger.overdrafts()]
+            self.warnings += passed_over(self._prepared.workflow, result)
             self.warnings += unused_answers(self._answers, result)
             self.warnings += () if self._tape is None else self._tape.gaps(result)
             await self._finish(result)

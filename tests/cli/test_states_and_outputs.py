@@ -79,3 +79,17 @@ def test_states_are_the_same_four_in_results_and_in_the_history(nika: Nika, writ
     again = nika("resume", run, "--timeout", "1s")
     assert "1 success (1 reused), 1 failed (bad), 1 cancelled, 1 skipped, 1 not started" in again.err
     assert again.err.count("the run took longer than 1 s") == 1
+
+
+def test_a_warning_says_that_the_last_tasks_were_skipped_and_the_output_is_that_of_an_earlier_one(
+    nika: Nika, write: Write
+) -> None:
+    tasks = (
+        "tasks:\n  - {id: a, set: 1}\n  - {id: b, set: '{{a}}', when: '{{a}} == 2'}\n  - {id: c, set: '{{b}}'}\n"
+        "  - {id: done, set: 3, always: true}\n"
+    )
+    write("w.nika.yaml", tasks)
+    done = nika("run", "w.nika.yaml", "--no-journal")
+    assert (done.out, "the output is that of 'a', since 'b', 'c' after it were skipped" in done.err) == ("1\n", True)
+    write("w.nika.yaml", tasks + "outputs: '{{a}}'\n")
+    assert "warning: the output" not in nika("run", "w.nika.yaml", "--no-journal").err
