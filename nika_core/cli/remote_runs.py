@@ -13,6 +13,7 @@ from nika_core import codes
 from nika_core.cli.console import format_table, mask_with, plain, print_data, print_json, print_message
 from nika_core.cli.options import LAST, Format
 from nika_core.cli.progress import duration_text
+from nika_core.cli.waiting import needs_signal
 from nika_core.errors import UsageError
 from nika_core.model.ids import node_id_of
 from nika_core.model.json import Json, JsonObject
@@ -155,7 +156,8 @@ class RemoteRuns:
             run_id, update = await self._update(backend, run)
             if update.result is not None:
                 raise UsageError(f"the run {run_id} has ended: nothing in it waits", code=codes.SIGNAL_REFUSED)
-            wait = next((wait for wait in update.waiting if wait["task"] == node), None)
+            waits = (wait for wait in update.waiting if wait["task"] == node and needs_signal(wait["about"]))
+            wait = next(waits, None)
             definition = await backend.definition(run_id)
             signal = nika.backends.signal_to(node, payload, definition, wait, workspace=self._workspace)
             await backend.signal(run_id, signal)
