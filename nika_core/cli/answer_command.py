@@ -208,6 +208,7 @@ def _ask_all(asked: tuple[OpenQuestion, ...]) -> nika.SentSignal | None:
     try:
         for each in unanswered:
             while True:
+                reader.begin()
                 answer = ask_here(each, reader)
                 try:
                     sent = nika.answer(each.run_id, each.task, answer, digest=each.digest)

@@ -127,10 +127,16 @@ class LiveQuestions:
                 with self._changed:
                     self._asking = ""
 
+    def _begin(self, task: str) -> bool:
+        """Return whether a question is still to be asked; from now on its withdrawal ends the reading."""
+        with self._changed:
+            self._reader.begin()
+            return task in self._open
+
     def _ask(self, asked: OpenQuestion) -> None:
         assert self._execution is not None
         try:
-            while asked.task in self._open:
+            while self._begin(asked.task):
                 answer = ask_here(asked, self._reader)
                 with self._changed:
                     mine = self._open.pop(asked.task, None)

@@ -46,8 +46,8 @@ class TerminalReader:
             os.close(descriptor)
 
     def stop(self, why: Exception) -> None:
-        """End the reading, and raise `why` where it goes on."""
-        self._why = why
+        """End the reading, and raise `why` where it goes on; of several reasons the first."""
+        self._why = self._why or why
         with suppress(OSError):
             os.write(self._wake, b".")
 
@@ -78,8 +78,7 @@ class TerminalReader:
 
 
 def ask_here(asked: OpenQuestion, reader: TerminalReader) -> Any:
-    """Show a question, and return the answer. Raise LeftOpenError or WithdrawnError."""
-    reader.begin()
+    """Show a question, and return the answer, after `reader.begin()`. Raise LeftOpenError or WithdrawnError."""
     question = asked.question
     print_message(style(f"── {plain(asked.task)} asks ", "bold", "cyan") + style("─" * 24, "cyan"))
     _show(asked, reader)

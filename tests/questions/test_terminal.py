@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from nika_core.cli.prompting import TerminalReader, WithdrawnError
+
 from ..signals.conftest import Project
 
 NIKA = str(Path(sys.executable).with_name("nika"))
@@ -165,10 +167,19 @@ def test_an_answer_from_another_process_ends_the_question_at_the_terminal(
 def test_a_question_that_expires_is_withdrawn_at_the_terminal(
     project: Project, terminal: Callable[..., Terminal]
 ) -> None:
-    project.write("- {id: ask, ask: {message: Go on?, expires: 1s, default: yes}}\n- {id: end, set: '{{ask}}'}\n")
+    project.write("- {id: ask, ask: {message: Go on?, expires: 5s, default: yes}}\n- {id: end, set: '{{ask}}'}\n")
     here = terminal()
     here.until("expires at")
     assert "the answer is yes (the default" in here.until("EXIT 0")
+
+
+def test_the_first_reason_for_which_reading_ends_is_told() -> None:
+    reader = TerminalReader()
+    reader.stop(WithdrawnError("the answer is yes"))
+    reader.stop(WithdrawnError("the run has ended"))
+    with pytest.raises(WithdrawnError, match="the answer is yes"):
+        reader.line("? ")
+    reader.close()
 
 
 def test_a_message_cannot_act_upon_the_terminal(project: Project, terminal: Callable[..., Terminal]) -> None:
