@@ -87,7 +87,9 @@ def test_without_a_run_the_last_one_is_shown_and_resumed(nika: Nika, project: Pa
 
 
 def test_without_a_workflow_the_main_one_is_planned_and_drawn(nika: Nika, project: Path) -> None:
-    assert "one  set" in nika("plan", "-C", project).out
+    planned = nika("plan", "-C", project).out
+    assert "one  set" in planned
+    assert "in all: 1 task;" in planned
     assert "one  set" in nika("graph", "-C", project).out
     assert "which workflow?" in nika("graph").err
 
