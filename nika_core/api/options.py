@@ -186,7 +186,10 @@ def run_options(options: PlanOptions) -> RunOptions:
             hint="give them with `mock` (--mock); a person answers the questions of a real run: nika answer",
         )
     if options.get("no_cache") and options.get("refresh"):
-        raise UsageError("a run that keeps no results cannot refresh them", hint="give `refresh` or `no_cache`")
+        raise UsageError(
+            "a run that keeps no results cannot refresh them",
+            hint="leave out `refresh` (--refresh) or `no_cache` (--no-cache)",
+        )
     return RunOptions(
         **_single_start(options),
         answers=options.get("answers"),

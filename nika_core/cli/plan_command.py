@@ -64,7 +64,8 @@ def plan_command(
     for name, value in _settings(plan.settings):
         print_data(f"{name}: {plain(value)}")
     total = _forecast_text(plan.estimate) or "no tokens, no cost"
-    print_data(f"{style_data('in all', 'bold')}: {_number(plan.tasks)} tasks; {total}")
+    number = _number(plan.tasks)
+    print_data(f"{style_data('in all', 'bold')}: {number} task{'s' if number != 1 else ''}; {total}")
 
 
 def _head(workflow: Workflow) -> str:

@@ -13,6 +13,7 @@ from typer.exceptions import Exit, TyperException
 from nika_core.api.commands import command_failed, load_command
 from nika_core.cli.command_context import CliContext
 from nika_core.cli.console import mask_project_secrets, plain, print_message, style
+from nika_core.cli.empty_paths import refuse_empty_paths
 from nika_core.cli.folder import add_folder_option
 from nika_core.errors import NikaError
 
@@ -57,6 +58,7 @@ def build(name: str, loaded: Any) -> Any:
     command = typer.main.get_command(loaded)
     command.name = name.rpartition(".")[2]
     add_folder_option(command)
+    refuse_empty_paths(command)
     if "_NIKA_COMPLETE" in os.environ:
         from nika_core.cli.completion import prepare_completion
 

@@ -150,7 +150,7 @@ class Store:
 
         A missing folder, file or table is created.
         """
-        with faults.explained(self.path, "created"):
+        with faults.explained(self.path, "written" if self.exists else "created"):
             self._make_private()
             ignore = self.folder / ".gitignore"
             require_regular_files(ignore)

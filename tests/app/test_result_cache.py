@@ -96,8 +96,9 @@ def test_a_refreshed_result_is_taken_by_the_next_run_and_one_without_cache_is_no
 
 
 def test_no_cache_and_refresh_together_are_refused(project: Project) -> None:
-    with pytest.raises(UsageError, match="cannot refresh"):
+    with pytest.raises(UsageError, match="cannot refresh") as refused:
         project.run(no_cache=True, refresh=True)
+    assert "--no-cache" in (refused.value.hint or "")  # as it is written on the command line
 
 
 def test_each_item_of_a_list_is_taken_by_itself(project: Project) -> None:

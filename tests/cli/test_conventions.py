@@ -60,6 +60,24 @@ def test_a_folder_that_is_not_there_is_reported(nika: Nika, folder: Path) -> Non
     assert "-C nowhere: No such file or directory" in done.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("trust", ""), ("init", ""), ("validate", ""), ("migrate", "", "--write"), ("mcp", ""), ("run", "--inputs", "")],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused_and_is_not_this_folder(
+    nika: Nika, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(project)
+    before = sorted(project.iterdir())
+
+    done = nika(*arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert "the path is empty" in done.err
+    assert sorted(project.iterdir()) == before
+
+
 def test_without_a_run_the_last_one_is_shown_and_resumed(nika: Nika, project: Path) -> None:
     nika("run", "-C", project)
     last = nika("run", "-C", project, "--format", "json").json["runId"]
@@ -69,7 +87,9 @@ def test_without_a_run_the_last_one_is_shown_and_resumed(nika: Nika, project: Pa
 
 
 def test_without_a_workflow_the_main_one_is_planned_and_drawn(nika: Nika, project: Path) -> None:
-    assert "one  set" in nika("plan", "-C", project).out
+    planned = nika("plan", "-C", project).out
+    assert "one  set" in planned
+    assert "in all: 1 task;" in planned
     assert "one  set" in nika("graph", "-C", project).out
     assert "which workflow?" in nika("graph").err
 

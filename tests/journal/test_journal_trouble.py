@@ -330,6 +330,8 @@ def test_a_journal_in_a_folder_that_is_read_only_can_be_read(tmp_path: Path, mon
     monkeypatch.setattr(Store, "_connect", refusing)
     assert len(Journal.open(tmp_path).load("2020").events) == 199
     assert tried[:3] == ["mode=rw", "mode=ro", "mode=ro&immutable=1"]
+    with Journal.open(tmp_path) as journal, pytest.raises(JournalError, match="cannot be written"):  # it is there
+        journal.begin(info())
 
 
 # ---- damaged and foreign files

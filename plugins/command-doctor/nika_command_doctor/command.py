@@ -44,7 +44,10 @@ def doctor(
     if format_ is Format.JSON:
         nika.terminal.print_json({"ok": not counts[State.PROBLEM], "findings": [_as_json(each) for each in found]})
     else:
-        told = f"{counts[State.PROBLEM]} problems, {counts[State.WARNING]} warnings"
+        told = ", ".join(
+            f"{counts[state]} {state.value}{'s' if counts[state] != 1 else ''}"
+            for state in (State.PROBLEM, State.WARNING)
+        )
         nika.terminal.print_message(told if counts[State.PROBLEM] else f"{told}: runs can start")
     if counts[State.PROBLEM]:
         raise typer.Exit(1)

@@ -96,7 +96,7 @@ def _project(context: CommandContext) -> Iterator[Finding]:
         if errors:
             yield Finding("project", State.PROBLEM, f"main: {main}: {errors[0].message}", f"nika validate {main}")
         else:
-            yield Finding("project", State.OK, f"main: {main}, {loaded.tasks} tasks")
+            yield Finding("project", State.OK, f"main: {main}, {loaded.tasks} task{'s' if loaded.tasks != 1 else ''}")
 
 
 def _plugins(context: CommandContext) -> Iterator[Finding]:

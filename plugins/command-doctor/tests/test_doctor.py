@@ -52,7 +52,7 @@ def test_the_provider_of_the_project_needs_its_key(tmp_path: Path) -> None:
     assert any("ANTHROPIC_API_KEY" in text for text in found(report, "models", "problem"))
     code, report = doctor(tmp_path, "--offline", ANTHROPIC_API_KEY=KEY)
     assert code == 0
-    assert "main: main.nika.yaml, 1 tasks" in found(report, "project", "ok")
+    assert "main: main.nika.yaml, 1 task" in found(report, "project", "ok")
 
 
 def test_a_server_that_cannot_be_reached_is_named_with_its_address(tmp_path: Path) -> None:
