@@ -49,9 +49,9 @@ def run_policies(
     return RunPolicies(run_id, prepared.workflow.name, policies, facts or prepared.policy_facts, notice, spent)
 
 
-def stages_asked(prepared: PreparedRun) -> frozenset[Stage]:
-    """Return the stages of a run that any limit policy wants to know of. Raise NikaError."""
-    return frozenset(stage for _, stages in _asked(prepared) for stage in stages)
+def policies_asked(prepared: PreparedRun) -> dict[str, frozenset[Stage]]:
+    """Return the limit policies that want to know of a run, each with its stages. Raise NikaError."""
+    return {policy.record.word: stages for policy, stages in _asked(prepared)}
 
 
 def _asked(prepared: PreparedRun) -> list[tuple[GuardedPolicy, frozenset[Stage]]]:

@@ -155,6 +155,17 @@ def test_a_run_that_a_policy_refuses_is_not_submitted(folder: Path) -> None:
         submitted(folder)
 
 
+async def test_a_worker_without_a_policy_of_the_submission_does_none_of_its_work(folder: Path) -> None:
+    definition = submitted(folder)
+    without = nika.Workspace.open(folder, environ={**machine(folder).environ})
+
+    result = await carried_out(definition, without)
+
+    failure = result["tasks"][0]["failure"]
+    assert failure["code"] == "NIKA-066"
+    assert "the limit policy 'witness', which this worker does not have" in failure["message"]
+
+
 async def test_a_call_that_was_lost_with_its_worker_is_told_by_the_next_attempt(folder: Path) -> None:
     definition, states = submitted(folder), []
     kernel = Kernel(machine(folder))

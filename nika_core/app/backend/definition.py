@@ -15,7 +15,7 @@ from nika_core.app.backend.shared_folder import refuse_unshared
 from nika_core.app.batchable_tasks import BatchableTasks
 from nika_core.app.policy_facts import user_name
 from nika_core.app.prepared_run import PreparedRun, prepare_run
-from nika_core.app.run_policies import stages_asked
+from nika_core.app.run_policies import policies_asked
 from nika_core.app.trust import VARIABLE as TRUST
 from nika_core.app.workspace import Workspace
 from nika_core.engine.core.hashing import digest
@@ -87,8 +87,9 @@ def definition_of(
         "earlier": None if earlier is None else earlier.as_json(),
         "place": str(root) if shared is not None and _lies_in(root, shared) else None,
     }
-    if stages := stages_asked(prepared):
-        values["policies"] = {"stages": sorted(stage.value for stage in stages), "user": user_name()}
+    if asked := policies_asked(prepared):
+        stages = sorted({stage.value for each in asked.values() for stage in each})
+        values["policies"] = {"words": sorted(asked), "stages": stages, "user": user_name()}
     if prepared.masker.json(values) != values:
         raise UsageError(
             "a secret would travel with this run: an input, or a file of it, holds the value of a variable that is one",

@@ -12,7 +12,7 @@ from nika_core.app.backend.definition import FORM, bytes_of, limits_of
 from nika_core.app.prepared_run import PreparedRun, prepare_run
 from nika_core.app.run_options import RunOptions
 from nika_core.app.workspace import Workspace
-from nika_core.errors import PluginError, UsageError
+from nika_core.errors import PluginError, RefusedError, UsageError
 from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limit
 from nika_core.model.project import FILE_NAME
@@ -80,6 +80,18 @@ def require_same_plugin(prepared: PreparedRun, definition: JsonObject, word: str
             f"the run was planned with `{word}` of {' '.join(planned)}, and this worker has {' '.join(here)}",
             hint="install the same versions on all machines",
         )
+
+
+def require_policies_of(prepared: PreparedRun, definition: JsonObject) -> None:
+    """Raise RefusedError if a limit policy that is asked of the run is not on this machine: it would not be asked."""
+    words = {policy.record.word for policy in prepared.workspace.policies}
+    for word in (definition.get("policies") or {}).get("words", ()):
+        if word not in words:
+            raise RefusedError(
+                codes.POLICY_REFUSED,
+                f"the run was submitted under the limit policy '{word}', which this worker does not have",
+                hint="install the same plugins on all machines",
+            )
 
 
 def files_folder(definition: JsonObject, cache: Path) -> Path:

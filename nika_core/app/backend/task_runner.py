@@ -12,7 +12,7 @@ from nika_core.app.backend.allowed_budget import Allowance, AllowedBudget
 from nika_core.app.backend.attempt_state import AttemptState, KeptCalls
 from nika_core.app.backend.driver_context import TOLD_TO_STOP, batchable_in, run_request
 from nika_core.app.backend.live_events import LiveEvents, ShowLive
-from nika_core.app.backend.opening import require_same_plugin, run_folder
+from nika_core.app.backend.opening import require_policies_of, require_same_plugin, run_folder
 from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
 from nika_core.app.policy_facts import PolicyFacts
@@ -23,13 +23,22 @@ from nika_core.app.run_policies import RunPolicies, run_policies
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.calls import call_of
 from nika_core.engine.core.decisions_json import decision_of
-from nika_core.engine.core.messages import AwaitExternal, CoreEvent, Outcome, TaskCall, TaskEnded, TaskWaits
+from nika_core.engine.core.messages import (
+    Action,
+    AgentDecision,
+    AwaitExternal,
+    CoreEvent,
+    Outcome,
+    TaskCall,
+    TaskEnded,
+    TaskWaits,
+)
 from nika_core.engine.core.values_json import wait_of
 from nika_core.engine.local.agentic import decide
 from nika_core.engine.local.run_context import RunContext
 from nika_core.engine.task.attempt import TaskRun
 from nika_core.engine.task.services import TaskServices
-from nika_core.errors import Category, NikaError, TaskError
+from nika_core.errors import Category, NikaError, RefusedError, TaskError
 from nika_core.journal.encoding import decode, encode
 from nika_core.model.codec import usage_of
 from nika_core.model.events import Event
@@ -179,6 +188,7 @@ class RunRunner:
         run.begin_with(now.attempt)
         try:
             require_same_plugin(self._prepared, self._definition, call.keyword)
+            require_policies_of(self._prepared, self._definition)
         except NikaError as error:
             return self._end(
                 run.ended_with(Outcome(has_output=False, failure=Failure.of(error))), now, events, allowance
@@ -205,7 +215,12 @@ class RunRunner:
     async def _decide(
         self, data: JsonObject, now: AttemptState, events: list[JsonObject], allowance: Allowance | None
     ) -> backend.WorkEnd:
-        decision = await decide(self._context, decision_of(data))
+        asked = decision_of(data)
+        try:
+            require_policies_of(self._prepared, self._definition)
+            decision = await decide(self._context, asked)
+        except RefusedError as error:
+            decision = AgentDecision(asked.node, asked.epoch, Action.CONTINUE, error.message)
         await self._all_told()
         return self._end(decision, now, events, allowance)
 
