@@ -312,18 +312,27 @@ class Workspace:
     # -- documents
 
     def load(
-        self, path: Path, *, text: bytes | None = None, model: str | None = None, with_environ: bool = True
+        self,
+        path: Path,
+        *,
+        text: bytes | None = None,
+        model: str | None = None,
+        with_environ: bool = True,
+        checked: bool = False,
     ) -> LoadedWorkflow:
         """Read and check a workflow; never raises for what is in it.
 
         Args:
             with_environ: whether environment variables have to be set where templates name them.
+            checked: it has been checked in time before, on another machine: it may take longer on this one.
 
         Raises:
             ProblemsError: the project file is wrong.
             UsageError: a limit's setting is malformed.
         """
         limits, project = self.limits, self.checked_project
+        if checked:
+            limits = Limits(each for each in limits if each.measure != LimitKind.VALIDATE_SECONDS)
         with self.facet_timeout():
             loaded = load_workflow(
                 path,

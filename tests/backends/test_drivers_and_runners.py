@@ -291,3 +291,12 @@ async def test_what_a_batch_may_take_stays_out_of_the_budget_until_it_is_done(fo
     assert "held" not in done.report  # nothing any more
     assert isinstance(end, EndRun)
     assert end.result["status"] == "succeeded"
+
+
+async def test_a_slow_machine_drives_a_run_that_was_checked_in_time(folder: Path) -> None:
+    definition = definition_of(folder, "tasks: [{id: one, set: 1}]\n")
+    definition["environ"]["NIKA_VALIDATE_TIMEOUT"] = "0.000001"
+
+    result = await run_to_end(kernel_of(folder), definition, made_again=False)
+
+    assert result["status"] == "succeeded"

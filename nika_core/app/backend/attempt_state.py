@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from nika_core import codes
 from nika_core.app.backend.allowed_budget import NO_SPENDING, Allowance
@@ -14,12 +14,15 @@ from nika_core.model.json import Json, JsonObject
 from nika_core.model.state import Failure
 from nika_core.model.usage import NOTHING, Usage
 
+_KEPT: Final = 100  # events of failed attempts that are handed on
+
 
 class AttemptState:
     """Attributes:
     attempt: the number of the attempt that runs, from 1.
     usage: of the attempts before it.
     memo: replies of models and results of tools, by key and call.
+    events: of the attempts before it, the last ones.
     """
 
     def __init__(self) -> None:
@@ -27,6 +30,7 @@ class AttemptState:
         self.usage: Usage = NOTHING
         self.memo: dict[tuple[str, str], Json] = {}
         self.failures: list[JsonObject] = []
+        self.events: list[JsonObject] = []
         self._spent: JsonObject = NO_SPENDING
         self._lost = False
 
@@ -48,6 +52,7 @@ class AttemptState:
             new.attempt = state["attempt"] + 1
             new.usage = usage_of(state["usage"])
             new.failures = list(state["failures"])
+            new.events = list(state.get("events", ()))
             new._spent = state["spent"]
             new._lost = not state["closed"]
         elif attempt > 1:
@@ -70,8 +75,9 @@ class AttemptState:
         """Count what an attempt has used."""
         self.usage = self.usage + usage
 
-    def failed(self, delay: float, failure: Failure) -> None:
+    def failed(self, delay: float, failure: Failure, events: list[JsonObject]) -> None:
         """Note that an attempt failed and another one follows."""
+        self.events = events[-_KEPT:]
         self.failures.append({"attempt": self.attempt, "delay": delay, "failure": failure.as_json()})
 
 
@@ -137,6 +143,7 @@ class KeptCalls:
             "spent": {"usd": str(Decimal(spent["usd"])), "tokens": spent["tokens"]},
             "closed": closed,
             "memo": memo_json(state, self._mask),
+            **({"events": state.events} if state.events else {}),
         }
 
 

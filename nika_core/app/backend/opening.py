@@ -41,7 +41,7 @@ def open_definition(
         root / definition["workflow"], environ={**environ, **definition["environ"]}, plugins=plugins
     )
     options = RunOptions(inputs=definition["inputs"], **definition["options"])
-    loaded = workspace.load(root / definition["workflow"])
+    loaded = workspace.load(root / definition["workflow"], checked=True)
     prepared = prepare_run(workspace, loaded, options, elsewhere=True)
     limits = limits_of(definition)
     return replace(prepared, limits=limits if driven else limits.narrowed(_own_limits(prepared, definition)))

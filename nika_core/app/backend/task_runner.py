@@ -119,8 +119,8 @@ class RunRunner:
             return await self._tell_end(work["ended"])
         node = work["decision"]["node"] if "decision" in work else work["call"]["node"]
         key = work["decision"]["identity"] if "decision" in work else identity_in(work["call"]["key"])
-        events = self._events[node] = []
         now = AttemptState.of(state, work.get("memo"), work.get("used"), attempt)
+        events = self._events[node] = list(now.events)
         allowance = None
         if work.get("allowance") is not None:
             allowance = Allowance(self._prepared.bounds, work["allowance"], now.charged(work["allowance"]))
@@ -207,7 +207,7 @@ class RunRunner:
         if run.retry is not None and run.stop_reason is None:
             delay, failure = run.retry
             failure = self._context.emitter.failure(failure)
-            now.failed(delay, failure)
+            now.failed(delay, failure, events)
             state = kept.state(closed=True)
             return backend.WorkEnd({}, delay, state, failure.message)
         return self._end(event, now, events, allowance)

@@ -94,9 +94,11 @@ tasks:
     done = nika(
         "run", "--on", url, *run, folder=folder, environ=dict.fromkeys(("NIKA_MAX_SHELL", "NIKA_MAX_OUTPUT"), "4MB")
     )
+    listed = nika("runs", "list", "--on", own_namespace.url, "--format", "json", folder=folder)
 
     assert refused.returncode == 2
     assert "travel without a shared folder" in refused.stderr + refused.stdout
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tasks"][1]["output"] == "3000000"
+    assert [run["status"] for run in json.loads(listed.stdout)["runs"]] == ["ended"]  # how, this address cannot say
     assert sum(path.stat().st_size for path in blobs.rglob("*") if path.is_file()) > 3_000_000

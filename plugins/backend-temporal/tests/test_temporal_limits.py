@@ -21,6 +21,7 @@ tasks:
   - {{id: two, llm: {"word " * 30}}}
 flows: [{{source: one, target: two}}]
 """
+PRICES = "prices: {mock: {inputPerMillion: 1000, outputPerMillion: 2000}}\n"
 CLEANUP = """
 timeout: 1s
 tasks:
@@ -51,6 +52,7 @@ flows: [{source: one, target: two}, {source: two, target: last}]
         ("NIKA_MAX_NODES", "2", f"{LIST}  - {{id: many, forEach: '{{{{list}}}}', shell: echo 1}}\n", "failed"),
         ("NIKA_MAX_TOKENS_TASK", "60", MODEL, "budget"),
         ("NIKA_MAX_TOKENS_TOTAL", "60", MODEL, "budget"),
+        ("NIKA_MAX_COST", "0.05", MODEL, "budget"),
         ("NIKA_MAX_SHELL", "200", "tasks:\n  - {id: one, shell: 'printf %0500d 1'}\n", "TRUNCATED"),
         ("NIKA_RETRY_DELAY", "1ms", "tasks:\n  - {id: one, shell: exit 3, retry: {max: 3}}\n", "'attempts': 3"),
         (
@@ -66,7 +68,8 @@ def test_a_limit_holds_as_on_one_machine(
 ) -> None:
     path = folder / "w.nika.yaml"
     path.write_text(text)
-    workspace = nika.Workspace.open(path, environ={**os.environ, name: value})
+    (folder / "nika.yaml").write_text(PRICES)
+    workspace = nika.Workspace.open(path, environ={**os.environ, "NIKA_TRUST": "1", name: value})
     prepared = nika.prepare(path, workspace=workspace, elsewhere=True)
 
     there, _ = BackendRuns(server.url, folder).run_prepared(prepared)
@@ -77,7 +80,7 @@ def test_a_limit_holds_as_on_one_machine(
 
 
 def test_a_budget_for_the_day_holds_for_the_calls_of_a_worker(server: Any, worker: Any, folder: Path) -> None:
-    (folder / "nika.yaml").write_text("prices: {mock: {inputPerMillion: 1000, outputPerMillion: 2000}}\n")
+    (folder / "nika.yaml").write_text(PRICES)
     path = folder / "w.nika.yaml"
     path.write_text(MODEL)
     budget = {"NIKA_MAX_COST_DAY": "0.11", "NIKA_SPEND_DATABASE": str(folder / "spend.db"), "NIKA_TRUST": "1"}
@@ -105,6 +108,24 @@ def test_a_provider_that_fails_is_no_longer_called_by_a_worker(server: Any, work
     assert codes == ["NIKA-083", "NIKA-083", "NIKA-086"]
 
 
+def test_a_provider_is_called_again_after_the_cooldown_and_trusted_after_successes(
+    server: Any, worker: Any, folder: Path
+) -> None:
+    script = folder / "script.json"
+    down = '{"error": {"category": "provider", "message": "down"}}'
+    script.write_text(f'[{down}, {down}, {{"text": "back"}}]')
+    path = folder / "w.nika.yaml"
+    path.write_text("agent: {provider: mock, model: mock, maxTokens: 50}\ntasks: [{id: one, llm: say}]\n")
+    breaker = {"NIKA_BREAKER_FAILURES": "2", "NIKA_BREAKER_COOLDOWN": "0", "NIKA_BREAKER_SUCCESSES": "1"}
+    environ = {"NIKA_MOCK_SCRIPT": str(script), "NIKA_RETRY_DELAY": "1ms", **breaker}
+    workspace = nika.Workspace.open(path, environ={**os.environ, **environ})
+
+    _, events = BackendRuns(server.url, folder).run_prepared(nika.prepare(path, workspace=workspace, elsewhere=True))
+
+    changes = [event["data"]["state"] for event in events if event["kind"] == "breaker.changed"]
+    assert changes == ["open", "halfOpen", "closed"]  # the first one in an attempt that failed
+
+
 def test_cleanup_after_a_stop_is_ended_when_its_time_is_over(server: Any, worker: Any, folder: Path) -> None:
     path = folder / "w.nika.yaml"
     path.write_text(CLEANUP)
@@ -127,6 +148,8 @@ def test_cleanup_after_a_stop_is_ended_when_its_time_is_over(server: Any, worker
         ("NIKA_MAX_DEPTH", "1", "tasks: [{id: one, set: {a: {b: 1}}}, {id: two, set: '{{one.a.b}}'}]\n"),
         ("NIKA_MAX_RECURSION", "2", "tasks: [{id: one, set: {a: {b: {c: 1}}}}]\n"),
         ("NIKA_MAX_NESTING", "1", NESTED),
+        ("NIKA_MAX_FILES", "1", "tasks: [{id: call, workflow: inner.nika.yaml}]\n"),
+        ("NIKA_VALIDATE_TIMEOUT", "0.000001", TWO),
         ("NIKA_MAX_ROUNDS", "2", "tasks: [{id: one, shell: echo 1, repeat: {until: '{{one}} == 2', max: 9}}]\n"),
     ],
 )
@@ -134,6 +157,7 @@ def test_a_limit_on_what_is_written_is_told_as_on_one_machine_before_anything_is
     nika: Any, folder: Path, name: str, value: str, text: str
 ) -> None:
     (folder / "w.nika.yaml").write_text(text)
+    (folder / "inner.nika.yaml").write_text("tasks: [{id: one, set: 1}]\n")
     nobody = "temporal://127.0.0.1:1/default"
 
     here = nika("run", "w.nika.yaml", "--no-journal", folder=folder, environ={name: value})
