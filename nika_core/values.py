@@ -144,8 +144,8 @@ def _init(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[...,
 
 
 # What `_slotted` leaves to Python's own `dataclass`, and what is no field.
-_RARE = re.compile("InitVar|KW_ONLY")
-_OF_CLASS = ("ClassVar", "typing.ClassVar")
+_RARE = re.compile(r"InitVar|KW_ONLY|\.ClassVar")
+_OF_CLASS = "ClassVar"
 
 _REPLACERS: dict[type, Callable[..., Any]] = {}
 

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import typing as types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -93,6 +94,19 @@ class Foreign(Named):
     """Python's own dataclass, which extends a value."""
 
     third: int
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A value with an annotation that only Python's own dataclass understands."""
+
+    kind: types.ClassVar[str] = "class"
+    name: str = "a"
+
+
+def test_a_variable_of_a_class_is_no_field_whatever_its_module_is_called() -> None:
+    assert [one.name for one in dataclasses.fields(Odd)] == ["name"]
+    assert (Odd.kind, repr(Odd("b"))) == ("class", "Odd(name='b')")
 
 
 BOTH = pytest.mark.parametrize("cls", [Ours, Theirs])

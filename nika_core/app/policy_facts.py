@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from copy import copy
 from functools import cache
 
 from nika_core.app.workspace import Workspace
@@ -38,7 +39,6 @@ class PolicyFacts:
         limits: the smallest limits of all policies, by measure.
         digests: of the workflow's files, its own first.
         mocked: whether nothing is called.
-        user: who has started the run; None: who runs this process.
     """
 
     def __init__(
@@ -48,16 +48,21 @@ class PolicyFacts:
         digests: Mapping[str, str] | None = None,
         *,
         mocked: bool = False,
-        user: str | None = None,
     ) -> None:
         self._workspace = workspace
         self._masker = workspace.masker
         self._limits = limits
         self._digest = next(iter((digests or {}).values()), "")
         self._mocked = mocked
-        self._user = user_name() if user is None else user
+        self._user = user_name()
         self._environ: Mapping[str, str] = {}
         self._masked_with: object = None
+
+    def of_user(self, user: str) -> PolicyFacts:
+        """Return the same for a run that somebody else has started, on another machine."""
+        facts = copy(self)
+        facts._user = user
+        return facts
 
     @property
     def environ(self) -> Mapping[str, str]:

@@ -36,17 +36,18 @@ def run_policies(
     run_id: str,
     notice: Callable[[str], None],
     spent: Callable[[], Usage],
-    facts: PolicyFacts | None = None,
+    user: str | None = None,
 ) -> RunPolicies | None:
     """Return what asks and tells the limit policies of a run; None if none wants to know of it. Raise NikaError.
 
     Args:
-        facts: in place of those of the prepared run.
+        user: who has started it; None: the user of this process.
     """
     policies = _asked(prepared)
     if not policies:
         return None
-    return RunPolicies(run_id, prepared.workflow.name, policies, facts or prepared.policy_facts, notice, spent)
+    facts = prepared.policy_facts if user is None else prepared.policy_facts.of_user(user)
+    return RunPolicies(run_id, prepared.workflow.name, policies, facts, notice, spent)
 
 
 def policies_asked(prepared: PreparedRun) -> dict[str, frozenset[Stage]]:

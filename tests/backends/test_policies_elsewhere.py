@@ -80,8 +80,10 @@ def submitted(folder: Path, **environ: str) -> Any:
     return json.loads(json.dumps(nika.backends.submission(prepared).definition))
 
 
-async def carried_out(definition: Any, worker: nika.Workspace, *, made_again: bool = False) -> Any:
-    """Return the result of a run whose works are done one after the other."""
+async def carried_out(
+    definition: Any, worker: nika.Workspace, *, made_again: bool = False, events: list[Any] | None = None
+) -> Any:
+    """Return the result of a run whose works are done one after the other, and put its events into `events`."""
     seconds = count(1000.0)
 
     def now() -> float:
@@ -98,6 +100,8 @@ async def carried_out(definition: Any, worker: nika.Workspace, *, made_again: bo
                 actions = [each for each in driver.resume() if getattr(each, "id", None) != action.id]
             actions += driver.ended(action.id, json.loads(json.dumps(end.report)))
     await runner.close()
+    if events is not None:
+        events += driver.view(0)["events"]
     return action.result
 
 
@@ -159,11 +163,13 @@ async def test_a_worker_without_a_policy_of_the_submission_does_none_of_its_work
     definition = submitted(folder)
     without = nika.Workspace.open(folder, environ={**machine(folder).environ})
 
-    result = await carried_out(definition, without)
+    events: list[Any] = []
+    result = await carried_out(definition, without, events=events)
 
     failure = result["tasks"][0]["failure"]
     assert failure["code"] == "NIKA-066"
     assert "the limit policy 'witness', which this worker does not have" in failure["message"]
+    assert any("not told of the run's end" in str(event["data"].get("message")) for event in events)
 
 
 async def test_a_call_that_was_lost_with_its_worker_is_told_by_the_next_attempt(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from nika_core import codes
 from nika_core.app.backend.allowances import Allowances
 from nika_core.app.backend.allowed_budget import NEEDS, NO_SPENDING
+from nika_core.app.backend.batch_waits import BatchWaits
 from nika_core.app.backend.driver_context import TOLD_TO_STOP, DriverContext
 from nika_core.app.backend.postponed import TIMER, Postponed
 from nika_core.app.prepared_run import PreparedRun
@@ -36,7 +37,6 @@ from nika_core.engine.core.messages import (
     TaskEnded,
     TaskWaits,
     TimerFired,
-    Wait,
     wait_timer,
 )
 from nika_core.engine.core.results_json import run_result_json
@@ -80,8 +80,7 @@ class CoreDriver:
         self._waiting: dict[str, JsonObject] = {}  # by node, as people are shown it
         self._used: dict[str, Json] = {}  # by works that are done again for a larger allowance, by key
         self._memo: dict[str, Json] = {}  # what works had paid for that are done again, by key
-        self._batched: dict[str, JsonObject] = {}  # by the id of work, since when it waits for which batch
-        self._patience = prepared.limits.amounts.get(LimitKind.BATCH_SECONDS)
+        self._batch_waits = BatchWaits(prepared.limits.amounts.get(LimitKind.BATCH_SECONDS))
         self._timers: dict[str, float] = {}
         self._inbox: list[CoreEvent] = []
         self._actions: list[backend.DriverAction] = []
@@ -103,7 +102,7 @@ class CoreDriver:
         self._postponed.restore(snapshot["postponed"])
         self._told = list(snapshot["told"])
         self._spent, self._end = usage_of(snapshot.get("spent")), snapshot.get("end")
-        self._batched = dict(snapshot.get("batched") or {})
+        self._batch_waits.restore(snapshot.get("batched") or {})
         context.restore_events(snapshot)
 
     # ---- what a backend calls
@@ -126,6 +125,7 @@ class CoreDriver:
     def ended(self, id: str, report: JsonObject) -> Sequence[backend.DriverAction]:  # noqa: A002  # of the work
         """Take a report."""
         if id == _END:
+            self._context.add_events(report.get("events", ()))
             return self._ended()
         if id in self._telling:
             self._telling.remove(id)
@@ -146,7 +146,7 @@ class CoreDriver:
             if later or event.wait.key == NEEDS:  # no news for the core: the same work again
                 self._used[asked.key] = usage_json(event.usage)
                 if later:
-                    self._batched.setdefault(id, self._batch_wait(asked, event.wait))
+                    self._batch_waits.add(id, asked, event.wait, self._now())
                     self._postpone(event.wait.key, id)
                 else:
                     self._allowances.settle(id, NO_SPENDING)
@@ -156,7 +156,7 @@ class CoreDriver:
         elif isinstance(asked, TaskCall):
             self._memo.pop(asked.key, None)
         del self._running[id]
-        self._batched.pop(id, None)
+        self._batch_waits.end(id)
         if isinstance(event, TaskEnded):
             self._spent += event.outcome.usage
         elif isinstance(event, TaskWaits | AgentDecision):
@@ -180,7 +180,7 @@ class CoreDriver:
             self._context.notice(f"nobody was told of a question: {message}", NodeId(id.partition("#")[0]))
             return []
         asked = self._running.pop(id, None)
-        self._batched.pop(id, None)
+        self._batch_waits.end(id)
         if asked is None:
             return []
         self._allowances.settle(id, None)
@@ -216,21 +216,13 @@ class CoreDriver:
 
     def view(self, since: int) -> JsonObject:
         """Return what people are shown."""
-        waiting = [*self._waiting.values(), *({"key": "", **batched} for batched in self._batched.values())]
+        waiting, now = [*self._waiting.values(), *self._batch_waits.shown], self._now()
+        waits_long = all(self._batch_waits.is_long(id_, now) for id_ in self._running)
         return {
             "events": self._context.events_after(since),
             "waiting": waiting,
-            "idle": bool(waiting) and not self._timers_run and all(map(self._has_waited_long, self._running)),
+            "idle": bool(waiting) and waits_long and not self._timers_run,
         }
-
-    def _batch_wait(self, call: TaskCall, wait: Wait) -> JsonObject:
-        """Return what people are shown of work that waits for a batch."""
-        return {"task": call.node, "keyword": call.keyword, "since": self._now(), "about": wait.about}
-
-    def _has_waited_long(self, id_: str) -> bool:
-        """Return whether work has waited for its batch for as long as a run on one machine stays for one."""
-        batched = self._batched.get(id_)
-        return batched is not None and self._patience is not None and self._now() - batched["since"] >= self._patience
 
     @property
     def _timers_run(self) -> bool:
@@ -249,7 +241,7 @@ class CoreDriver:
             "told": list(self._told),
             "spent": usage_json(self._spent),
             "end": self._end,
-            "batched": dict(self._batched),
+            "batched": self._batch_waits.snapshot(),
             **self._context.events_snapshot(),
         }
 
@@ -377,7 +369,7 @@ class CoreDriver:
             self._allowances.withdraw(id_)
             self._allowances.settle(id_, None)
             del self._running[id_]
-            self._batched.pop(id_, None)
+            self._batch_waits.end(id_)
             failure = Failure(codes.CANCELLED, Category.CANCELLED, command.reason)
             self._inbox.append(TaskEnded(command.node, command.epoch, Outcome(has_output=False, failure=failure)))
         elif id_ in self._running:

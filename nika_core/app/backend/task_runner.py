@@ -15,11 +15,10 @@ from nika_core.app.backend.live_events import LiveEvents, ShowLive
 from nika_core.app.backend.opening import require_policies_of, require_same_plugin, run_folder
 from nika_core.app.backend.work_reports import masked_end, that_travel, work_report
 from nika_core.app.mocked_answers import answers_of
-from nika_core.app.policy_facts import PolicyFacts
 from nika_core.app.prepared_run import PreparedRun
 from nika_core.app.question_notices import question_notices
 from nika_core.app.run_folder import RunFolder
-from nika_core.app.run_policies import RunPolicies, run_policies
+from nika_core.app.run_policies import run_policies
 from nika_core.app.run_services import run_services
 from nika_core.engine.core.calls import call_of
 from nika_core.engine.core.decisions_json import decision_of
@@ -80,7 +79,8 @@ class RunRunner:
         self._kept: dict[str, KeptCalls] = {}  # the same
         folder = RunFolder(run_folder(definition))
         self._spent: Usage = NOTHING  # by the whole run, as its driver last said
-        self._policies = self._run_policies()
+        user = (definition.get("policies") or {}).get("user")
+        self._policies = run_policies(prepared, definition["run"], self._notice, lambda: self._spent, user)
         services = run_services(
             prepared,
             self._budget,
@@ -253,19 +253,6 @@ class RunRunner:
 
     # ---- limit policies
 
-    def _run_policies(self) -> RunPolicies | None:
-        """Return what asks the limit policies of this machine, about the one who has submitted the run."""
-        prepared, asked = self._prepared, self._definition.get("policies") or {}
-        _ = prepared.masker  # with the secrets of the providers
-        facts = PolicyFacts(
-            prepared.workspace,
-            prepared.limits.amounts,
-            prepared.digests,
-            mocked=prepared.options.mock,
-            user=asked.get("user"),
-        )
-        return run_policies(prepared, self._definition["run"], self._notice, lambda: self._spent, facts)
-
     async def _all_told(self) -> None:
         """Wait until the policies know what a work has taken, so that no later attempt tells it again."""
         if self._policies is not None:
@@ -273,10 +260,17 @@ class RunRunner:
 
     async def _tell_end(self, about: JsonObject) -> backend.WorkEnd:
         """Tell the policies that the run has ended."""
-        if self._policies is not None:
-            self._spent = usage_of(about["usage"])
-            await self._policies.tell_end(about["status"], usage_of(about["earlier"]))
-        return backend.WorkEnd({})
+        events = self._events[""] = []
+        try:
+            require_policies_of(self._prepared, self._definition)
+            if self._policies is not None:
+                self._spent = usage_of(about["usage"])
+                await self._policies.tell_end(about["status"], usage_of(about["earlier"]))
+        except RefusedError as error:
+            self._notice(f"the limit policies were not told of the run's end: {error.message}")
+        finally:
+            self._events.pop("", None)
+        return backend.WorkEnd({"events": events})
 
     # ---- what works report meanwhile
 
