@@ -84,7 +84,7 @@ class ResilientCaller:
         self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
         self._governor = governor
-        self._rate_waits = RateWaits(self._connections, governor)
+        self._rate_waits = RateWaits(governor)
         self._admitted = AdmittedCalls(policies, self._clock, self._tell_once)
         self._names = CallNames()
         self._progress = Progress()

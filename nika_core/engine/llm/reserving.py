@@ -161,7 +161,8 @@ class Reserver:
     async def _refuse_while_limited(self, connection: Connection, model: str, wants: Mapping[str, float]) -> None:
         """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
         tokens, output = int(wants["tokens"]), int(wants["output_tokens"])
-        seconds = self._connections.quota(connection, model).wait(tokens, output)
+        quota = connection.quotas.get(model)
+        seconds = 0.0 if quota is None else quota.wait(tokens, output)
         if self._governor is not None:
             seconds = max(seconds, await self._governor.wait(connection.provider, model, wants))
         if seconds > _PATIENCE:
