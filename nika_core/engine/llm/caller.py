@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from nika_core.engine.core.messages import Signal, Wait
@@ -35,7 +36,7 @@ from nika_core.engine.llm.fallback import (
     options_of,
 )
 from nika_core.engine.llm.governor import Governor
-from nika_core.engine.llm.overlong import Excesses
+from nika_core.engine.llm.overlong import Excesses, ReplyMeter
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.quota import believed_limits
 from nika_core.engine.llm.rate_waits import RateWaits
@@ -270,17 +271,8 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            async with self._excesses.meter(in_flight, output) as meter:
-                finished = await stream_reply(
-                    request,
-                    in_flight.connection,
-                    in_flight.text,
-                    self._turns,
-                    call.on_text,
-                    call.heartbeat,
-                    lambda message: self._tell_once(call, message),
-                    meter,
-                )
+            async with ReplyMeter(self._excesses, in_flight, output) as meter:
+                finished = await stream_reply(request, meter, call, self._turns, partial(self._tell_once, call))
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
             _tell_breaker(call, in_flight, breaker)
