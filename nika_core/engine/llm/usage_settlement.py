@@ -7,6 +7,7 @@ from decimal import Decimal
 from secrets import token_hex
 from typing import Final
 
+from nika_core.engine.llm.breaker import Breaker
 from nika_core.engine.llm.budget import Reservation
 from nika_core.engine.llm.connections import Connection
 from nika_core.engine.llm.pricing import Prices
@@ -32,6 +33,7 @@ class InFlightCall:
 
     connection: Connection
     info: ModelInfo
+    breaker: Breaker
     reservation: Reservation
     worst: Usage
     prompt: int
