@@ -110,6 +110,10 @@ def served(project: Path) -> Iterator[Served]:
         assert process.stdout is not None
         yield Served(project, process.stdout.readline().strip())
         process.terminate()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -131,5 +135,6 @@ def serve() -> Iterator[Callable[[Path], Served]]:
     for server, _, _ in started:
         server.should_exit = True
     for _, history, thread in started:
-        thread.join()
+        thread.join(60)
+        assert not thread.is_alive(), f"the server of {history.project} has not ended"
         history.let_go()
