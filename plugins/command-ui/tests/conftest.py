@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from nika_command_ui.access import Access
-from nika_command_ui.command import listening, server_of
+from nika_command_ui.command import server_of
 from nika_command_ui.history import History
 
 import nika_core as nika
+from nika_core.toolbox.serving import listen_on_loopback
 
 from .far_runs import apart, far, place
 
@@ -122,7 +123,7 @@ def serve() -> Iterator[Callable[[Path], Served]]:
     started: list[tuple[Any, History, threading.Thread]] = []
 
     def start(folder: Path) -> Served:
-        listener = listening(0)
+        listener = listen_on_loopback(0)
         port = listener.getsockname()[1]
         history = History(folder)
         server = server_of(history, Access(token="token", port=port))
