@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -110,11 +111,7 @@ def served(project: Path) -> Iterator[Served]:
     with subprocess.Popen([NIKA, "ui"], cwd=project, stdout=subprocess.PIPE, stderr=-3, text=True) as process:
         assert process.stdout is not None
         yield Served(project, process.stdout.readline().strip())
-        process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
+        process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -137,5 +134,7 @@ def serve() -> Iterator[Callable[[Path], Served]]:
         server.should_exit = True
     for _, history, thread in started:
         thread.join(60)
+        if thread.is_alive():
+            faulthandler.dump_traceback(sys.__stderr__)
         assert not thread.is_alive(), f"the server of {history.project} has not ended"
         history.let_go()
