@@ -302,7 +302,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """Return what plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for name in ("process", "agent", "network", "providers", "templates"):
+    for name in ("process", "agent", "network", "serving", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(module_text(module))
