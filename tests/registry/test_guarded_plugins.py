@@ -46,6 +46,22 @@ def test_only_what_a_keyword_answers_itself_is_asked_of_it() -> None:
     assert facets.has_own("estimate")
 
 
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [({1}, "a value of type set"), (b"x", "a value of type bytes"), (float("nan"), "the number nan")],
+)
+def test_a_value_that_is_no_json_is_told_as_the_fault_of_its_template_source(value: Any, named: str) -> None:
+    class Own:
+        def resolve(self, placeholder: Any, values: Any) -> Any:
+            return value
+
+    own: Any = Own()
+    source = GuardedSource(own, PluginRecord(Kind.TEMPLATE_SOURCE, "own", "acme-own", "own", "1.0"))
+
+    with pytest.raises(PluginError, match=rf"own 1.0.*fails in `resolve`.*returned {named}, which is no JSON"):
+        source.resolve(own, own)
+
+
 def test_sections_that_are_none_are_told_as_the_plugins_fault() -> None:
     class Own(Facets):
         def sections(self, payload: Any) -> Any:
