@@ -303,7 +303,7 @@ class Execution:
             keep_result(self._log, result)
         try:
             await self._log.finish(result.status.value, self._prepared.workspace.clock.time())
-            if self._journal is not None and not self._journal.path.exists():
+            if self._journal is not None and not self._journal.exists:
                 self.warnings.append(f"the run's history is gone: something has removed {self._journal.path}")
                 self._gone = True
         except JournalError as error:

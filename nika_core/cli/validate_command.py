@@ -15,7 +15,7 @@ import nika_core as nika
 from nika_core import codes
 from nika_core.cli.console import mask_with, masked, plain, print_data, print_json, style_data
 from nika_core.cli.options import format_option
-from nika_core.cli.problems import errors_in, print_problem, project_report, report_json
+from nika_core.cli.problems import broken_file_report, errors_in, print_problem, report_json
 from nika_core.cli.run_command import open_command_workspace
 from nika_core.cli.stdin import STDIN, read_workflow_text
 from nika_core.errors import NikaError, Problem, ProblemsError, RefusedError, UsageError, exit_code_of
@@ -74,13 +74,13 @@ def validate_command(
 
 
 def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
-    """Yield each file with its report; a broken project file once, in place of its workflows."""
+    """Yield each file with its report; a broken project file or lock once, in place of its workflows."""
     broken: set[Path] = set()
     opened: dict[Path, nika.Workspace] = {}
     try:
         files = find_files(paths, opened)
     except NikaError as error:
-        yield _project_file(error)
+        yield _broken_file(error)
         return
     for path in files:
         try:
@@ -94,7 +94,7 @@ def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Pat
             mask_with(workspace.masker)  # each project has its own
             found = path, nika.validate(path, with_environ=with_environ, workspace=workspace)
         except NikaError as error:
-            found = _project_file(error)
+            found = _broken_file(error)
             if found[0] in broken:
                 continue
             broken.add(found[0])
@@ -110,8 +110,8 @@ def _require_inside(path: Path, named: list[Path]) -> None:
         raise ProblemsError([error.problem()]) from None
 
 
-def _project_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
-    loaded = project_report(error)
+def _broken_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
+    loaded = broken_file_report(error)
     return Path(loaded.path), loaded
 
 
