@@ -124,6 +124,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
             facet_calls: dict[str, Callable[[Any], Any]] = {
                 "check": lambda facets: _reported(facets, checked),
                 "workflow": lambda facets: facets.workflow(checked.fields) if is_group else None,
+                "output_schema": lambda facets: facets.output_schema(checked.fields),
                 "effects": lambda facets: list(facets.effects(checked)),
                 "estimate": lambda facets: facets.estimate(checked),
                 "mock": lambda facets: _mocked(facets, _copy(rendered)),
