@@ -180,7 +180,7 @@ def _wrong(name: str, answers: list[Any]) -> list[str]:
     if name == "call_fields":
         first, unknown = first
         problems += [f"call_fields returns `{each}`, which rule_fields does not have" for each in unknown]
-    if name in {"mock", "redact", "call_fields"}:
+    if name in {"mock", "output_schema", "redact", "call_fields"}:
         try:
             checked_json(first, 50, name)
         except Exception as error:
