@@ -120,8 +120,8 @@ def test_an_end_that_a_policy_cannot_take_is_a_warning_of_the_run(folder, monkey
 
     monkeypatch.setattr(judged.Recorder, "ended", ended)
     Path("w.nika.yaml").write_text(f"{ACME}  - {{id: a, llm: good}}\n")
-    execution = nika.start(nika.prepare(nika.load("w.nika.yaml", plugins=[judged]).workflow, journal=False))
-    assert nika.run_to_end(execution.run()).status == "succeeded"
+    execution = nika.start(nika.prepare("w.nika.yaml", plugins=[judged]), journal=False)
+    assert nika.run_to_end(execution.run()).status.value == "succeeded"
     (warning,) = execution.warnings
     assert warning.startswith("what was spent could not be told to a limit policy")
     assert "cannot hear" in warning
