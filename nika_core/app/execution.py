@@ -101,6 +101,7 @@ class Execution:
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
         self._gone = False
+        self._over = False
         self._of_another = False  # the result is that of an earlier run, which has the same key
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
@@ -229,6 +230,7 @@ class Execution:
             status = result.status
             return result
         finally:
+            self._over = True
             await policies.end(status.value, kept)
 
     def _spent(self, budget: Budget) -> Usage:
@@ -385,8 +387,10 @@ class Execution:
         return replace(services, record=record, barrier=log.barrier, durable=self._durable, call_cache=log)
 
     def _notice(self, message: str, node: str | None = None) -> None:
-        assert self._run is not None
-        self._run.context.emitter.notice(message, node)
+        if self._run is None or self._over:  # nobody is shown events any more
+            self.warnings.append(message)
+        else:
+            self._run.context.emitter.notice(message, node)
 
 
 async def carry_out(execution: Execution) -> RunResult:
