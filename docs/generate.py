@@ -166,7 +166,17 @@ VALUES = [
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "Event", "EventKind", "Clock"),
     *("input_spec", "check_answer", "answer_text", "AnswerError"),
-    *("read_path", "nearest", "bound", "shorten", "shorten_start", "import_in_thread"),
+    *(
+        "read_path",
+        "schema_at",
+        "why_not_there",
+        "NotThere",
+        "nearest",
+        "bound",
+        "shorten",
+        "shorten_start",
+        "import_in_thread",
+    ),
 ]
 
 FACE = {

@@ -15,8 +15,9 @@ from nika_core.plugin import (
     codes,
     nearest,
     read_path,
+    schema_at,
+    why_not_there,
 )
-from nika_template_task.declared import schema_at, why_not_there
 
 _MOST_NAMES = 8
 
