@@ -15,7 +15,7 @@ test: ## all tests
 
 test-long: ## the tests that take minutes, such as every hostile value in every position of a command
 	@bash .ci/setup test
-	.venv/bin/python -m pytest -m long -n 2 -q
+	.venv/bin/python -m pytest -m long -n 2 -q -o faulthandler_timeout=3600
 
 fuzz: ## new cases for all that is read, until it is stopped or a case breaks a rule
 	@bash .ci/setup test

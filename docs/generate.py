@@ -166,7 +166,17 @@ VALUES = [
     *("Graph", "Edge", "EdgeKind"),
     *("Limit", "LimitKind", "Unit", "timeout_of", "output_of", "Event", "EventKind", "Clock"),
     *("input_spec", "check_answer", "answer_text", "AnswerError"),
-    *("read_path", "nearest", "bound", "shorten", "shorten_start", "import_in_thread"),
+    *(
+        "read_path",
+        "schema_at",
+        "why_not_there",
+        "NotThere",
+        "nearest",
+        "bound",
+        "shorten",
+        "shorten_start",
+        "import_in_thread",
+    ),
 ]
 
 FACE = {
@@ -302,7 +312,7 @@ def _example(kind: str) -> str:
 def toolboxes() -> str:
     """Return what plugins may use."""
     lines = [NOTICE, "# Toolboxes\n", "What plugins may use beside the interface. Each is public as a whole.\n"]
-    for name in ("process", "agent", "network", "providers", "templates"):
+    for name in ("process", "agent", "network", "serving", "providers", "templates"):
         module = f"nika_core.toolbox.{name}"
         lines.append(f"## `{module}`\n")
         lines.append(module_text(module))

@@ -41,10 +41,8 @@ def load_command(name: str) -> Any:
 
     A command of Nika itself is a plugin's only if the project prefers it. Raises NikaError.
     """
-    if all(record.word != name for record in scan(groups=[Kind.COMMAND.group])):  # nearly always, and quick to find
-        return None
     mine = [record for record in _commands() if record.word == name]
-    if not mine:  # what offers it is hidden by another version of its distribution
+    if not mine:
         return None
     registry = _registry()
     if name in Kind.COMMAND.value.reserved and not registry.prefers(mine[0].id):

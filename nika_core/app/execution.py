@@ -101,6 +101,7 @@ class Execution:
         self._cancelled: str | None = None
         self._log: RunRecorder | None = None
         self._gone = False
+        self._over = False
         self._of_another = False  # the result is that of an earlier run, which has the same key
         self._folder = RunFolder(None)
         self._earlier_answers = EarlierAnswers(())
@@ -229,6 +230,7 @@ class Execution:
             status = result.status
             return result
         finally:
+            self._over = True
             await policies.end(status.value, kept)
 
     def _spent(self, budget: Budget) -> Usage:
@@ -303,7 +305,7 @@ class Execution:
             keep_result(self._log, result)
         try:
             await self._log.finish(result.status.value, self._prepared.workspace.clock.time())
-            if self._journal is not None and not self._journal.path.exists():
+            if self._journal is not None and not self._journal.exists:
                 self.warnings.append(f"the run's history is gone: something has removed {self._journal.path}")
                 self._gone = True
         except JournalError as error:
@@ -385,8 +387,10 @@ class Execution:
         return replace(services, record=record, barrier=log.barrier, durable=self._durable, call_cache=log)
 
     def _notice(self, message: str, node: str | None = None) -> None:
-        assert self._run is not None
-        self._run.context.emitter.notice(message, node)
+        if self._run is None or self._over:  # nobody is shown events any more
+            self.warnings.append(message)
+        else:
+            self._run.context.emitter.notice(message, node)
 
 
 async def carry_out(execution: Execution) -> RunResult:

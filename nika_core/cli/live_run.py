@@ -21,6 +21,7 @@ from nika_core.errors import NikaError, Place
 from nika_core.model.answer_line import shell_id
 from nika_core.model.codec import result_json
 from nika_core.model.events import Event
+from nika_core.model.question import is_question
 from nika_core.model.state import RunResult, RunStatus, SkipReason, TaskResult
 from nika_core.model.text import time_text
 from nika_core.model.usage import money_text, tokens_text
@@ -260,7 +261,9 @@ def _print_pretty(result: RunResult, prepared: nika.PreparedRun, told: Collectio
         if task.id in questions:
             continue
         print_message(f"  {style(task.id, 'bold')} waits for {waits_for_text(task.waits_for)}")
-        if needs_signal(task.waits_for):
+        if is_question(task.waits_for):  # it would be in `result.questions` if the journal could be written
+            print_message("    the question is not in the history, so it cannot be answered; resuming asks it again")
+        elif needs_signal(task.waits_for):
             print_message(f"    to answer: nika signal {result.run_id} {shell_id(task.id)} JSON")
     if result.failure is not None:
         print_message(f"  [{result.failure.code}] {plain(result.failure.message)}", wrapped=True)

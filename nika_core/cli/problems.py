@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import nika_core as nika
@@ -24,7 +23,6 @@ from nika_core.cli.console import (
     wrap_message,
 )
 from nika_core.errors import NikaError, Problem, ProblemsError, Severity, exit_code_of
-from nika_core.model.project import FILE_NAME
 from nika_core.model.state import RunStatus
 from nika_core.model.usage import NOTHING
 from nika_core.model.workflow import Workflow
@@ -103,11 +101,11 @@ def mask_problems(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each | {key: masked(each[key]) for key in ("message", "hint") if key in each} for each in found]
 
 
-def project_report(error: NikaError) -> nika.LoadedWorkflow:
-    """Return the report of a broken project file. Raise the error if it is another one."""
+def broken_file_report(error: NikaError) -> nika.LoadedWorkflow:
+    """Return the report of a file that cannot be used: a project file, a lock. Raise the error if it names no file."""
     problems = error.problems if isinstance(error, ProblemsError) else (error.problem(),)
     place = problems[0].place
-    if place is None or Path(place.path).name != FILE_NAME:
+    if place is None:
         raise error
     return nika.LoadedWorkflow(None, problems, path=place.path)
 
@@ -129,7 +127,7 @@ def invalid_workflow_as_json(format_: str) -> Iterator[None]:
         raise
     except NikaError as error:
         if format_ == "json":
-            print_json({"files": [report_json(project_report(error))]})
+            print_json({"files": [report_json(broken_file_report(error))]})
         raise
 
 

@@ -240,7 +240,9 @@ def _main() -> None:
     except BrokenPipeError:  # the reader of our stdout has gone: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # also CancelledError: a plugin may have cancelled what it has not begun
         mask_project_secrets()
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS and error.filename is None:
             # Nothing that names a file: our own stdout, redirected to a full disk.

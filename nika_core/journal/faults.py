@@ -107,7 +107,7 @@ def of(error: Exception, path: Path, doing: str) -> JournalError:
     else:
         number = error.errno if isinstance(error, OSError) else None
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        hint = _REASONS["FULL"][1] if number in {errno.ENOSPC, errno.EDQUOT} else ""
+        hint = _REASONS[_NUMBERS[number]][1] if number in _NUMBERS else ""
     return JournalError(
         codes.JOURNAL_UNAVAILABLE,
         f"The journal {path} cannot be {doing}: {reason}.",
@@ -122,9 +122,11 @@ def _sentence(text: str) -> str:
 _REASONS: Final = {
     "FULL": ("the disk is full", "Make room on the disk."),
     "READONLY": ("it is read-only", "Make the folder writable."),
-    "CANTOPEN": ("it cannot be opened", "Check that the folder exists and may be written to."),
+    "CANTOPEN": ("it cannot be opened", "Check that you may read and write it and its folder."),
     "BUSY": ("another process has held it for too long", "Try again."),
     "LOCKED": ("another process has held it for too long", "Try again."),
-    "PERM": ("access is denied", "Check who owns the folder."),
+    "PERM": ("access is denied", "Check who owns the folder, and what its owner may do."),
     "IOERR": ("the disk reports an error, or is full", "Check the disk."),
 }
+
+_NUMBERS: Final = {errno.ENOSPC: "FULL", errno.EDQUOT: "FULL", errno.EACCES: "PERM", errno.EPERM: "PERM"}

@@ -84,6 +84,11 @@ class Journal:
         return self._store.path
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a history, or may be one that cannot be read; False: nothing has been run, or it is gone."""
+        return self._store.exists
+
+    @property
     def folder(self) -> Path:
         """The project's (or the lone workflow's) folder, in which `.nika` is."""
         return self._store.folder.parent

@@ -42,7 +42,7 @@ class RunPieces:
     def after(self, position: int, rows: int) -> Piece:
         """Return the events after a position, of at most so many rows. Large outputs are not read."""
         journal, run_id = self._journal, self._run_id
-        if not journal.path.exists():  # somebody has removed the whole history
+        if not journal.exists:  # somebody has removed the whole history
             raise faults.unknown_run(run_id)
         with faults.explained(journal.path, "read"), journal.damage_told(run_id), journal._connect() as connection:
             row = connection.execute(_ONE_RUN, (run_id,)).fetchone()

@@ -139,7 +139,16 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        return os.path.lexists(self.path)  # a link that leads nowhere is told when it is opened
+        """Whether the file is there, or may be: opening it tells of a folder that may not be looked into, and of a link
+        that leads nowhere.
+        """
+        try:
+            os.lstat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def holding_blobs(self, *, shared: bool = False) -> AbstractContextManager[None]:
         """Return a context that holds the lock on the large values: shared to write some, alone to remove some."""

@@ -275,6 +275,8 @@ class Task:
         always: whether it is cleanup: it runs once what it waits for has ended, however that ended.
         decides_per_item: whether `when` is asked for each item of the list: then it skips items, and never the task.
         cache: how old a result of an earlier run may be that is taken instead, in seconds; None: none is taken.
+        known_output: what its keyword knows of the output of one item or round, as JSON Schema; None: nothing, or
+            `output` or the value that stands in for a failure says what it may be.
         place: its place in the file.
         at: returns the place of a part of the payload or, if the payload has no such field, a part of the task (its
             `timeout`); a number after the path of a text is a character's offset in it: `at(("command", 7))`.
@@ -303,6 +305,7 @@ class Task:
     cache: float | None = None
     place: Place = NOWHERE
     at: Callable[[NodePath], Place] = field(default=_nowhere, compare=False, repr=False)
+    known_output: JsonObject | None = None
 
     @property
     def output_schema(self) -> JsonObject | None:
@@ -317,7 +320,9 @@ class Task:
         """What is known of the output of one item or round, or of the task if it has neither; None: nothing."""
         if self.inner is not None:
             return self.inner.output_schema
-        return {"type": "array", "items": {"type": "string"}} if self.output.format == "lines" else self.output.schema
+        if self.output.format == "lines":
+            return {"type": "array", "items": {"type": "string"}}
+        return self.known_output if self.output.schema is None else self.output.schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from nika_core.model.nearest import nearest
     from nika_core.model.path import read_path
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
+    from nika_core.model.schema_paths import NotThere, schema_at, why_not_there
     from nika_core.model.trace_context import TraceContext
     from nika_core.plugin.backend import (
         Backend,
@@ -230,6 +231,7 @@ _LAZY: Final = {
     "nika_core.model.nearest": ("nearest",),
     "nika_core.model.question": ("AnswerError", "Question", "answer_text", "check_answer"),
     "nika_core.model.path": ("read_path",),
+    "nika_core.model.schema_paths": ("NotThere", "schema_at", "why_not_there"),
 }
 _MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -295,6 +297,7 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "NikaError",
+    "NotThere",
     "Notifier",
     "NotifierDescription",
     "NotifierSetup",
@@ -388,10 +391,12 @@ __all__ = [
     "read_project_files",
     "read_text",
     "require_own",
+    "schema_at",
     "shorten",
     "shorten_start",
     "text_of",
     "timeout_of",
+    "why_not_there",
 ]
 
 

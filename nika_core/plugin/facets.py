@@ -185,6 +185,19 @@ class Facets:
         """
         return None
 
+    def output_schema(self, fields: Mapping[str, PayloadValue]) -> JsonObject | None:
+        """Return what is known of the output of a task with this payload, as JSON Schema; None: nothing. Pure.
+
+        References to the output are checked with it before a run, and conditions, if it has `enum`. Say only what holds
+        for each output that the step may have: fields that may be missing are `properties`, too. Not asked if `output`
+        on the task says what its output is, or if a value may stand in for it (`onError`, `onItemError`). The default:
+        nothing is known.
+
+        Args:
+            fields: the checked payload, with templates in it.
+        """
+        return None
+
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         """Report why an entry of `allowedTools` with this keyword stands for no tool, as far as can be seen here.
 

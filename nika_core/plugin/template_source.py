@@ -54,12 +54,15 @@ class Scope:
         environ: the environment.
         bindings: what the placeholder's task has beside these, by `Binding`: `item` inside a list, `round` inside a
             loop, `status` (of the run) in cleanup.
+        known: what is known of these, by `Binding`, as JSON Schema: of the `item` itself. What is not there may be
+            anything.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     inputs: Mapping[str, InputSpec] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     bindings: frozenset[str] = frozenset()
+    known: Mapping[str, JsonObject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

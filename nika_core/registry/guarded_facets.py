@@ -79,6 +79,17 @@ class GuardedFacets(Facets):
             raise self._wrong("workflow", found.inputs, "inputs by name")
         return found
 
+    def output_schema(self, fields: Mapping[str, PayloadValue]) -> JsonObject | None:
+        try:  # written out, as `check`
+            found = self._own.output_schema(fields)
+        except (NikaError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise self._failed("output_schema", error) from error
+        if found is not None and not isinstance(found, Mapping):
+            raise self._wrong("output_schema", found, "a JSON Schema or None")
+        return found
+
     def check_tool(self, reference: str, payload: Payload, report: Report) -> None:
         if self._is_tool(payload, report):
             self._ask("check_tool", lambda: self._own.check_tool(reference, payload, _strict(report)))

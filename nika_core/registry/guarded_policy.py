@@ -55,7 +55,7 @@ class GuardedPolicy(Policy):
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # not even its SystemExit may end a run
-            refusal = Refusal(self._failure(error))
+            refusal = Refusal(self._failure(error), error.hint if isinstance(error, NikaError) else None)
         return None if refusal is None else replace(refusal, code=refusal.code or codes.POLICY_REFUSED)
 
     def stages(self, limits: Mapping[str, float]) -> frozenset[Stage]:
@@ -108,7 +108,10 @@ class GuardedPolicy(Policy):
             ) from error
 
     def _failure(self, error: BaseException) -> str:
-        return f"the limit policy '{self.record.word}' ({self.record.origin}) fails: {one_line(error)}"
+        whose = f"the limit policy '{self.record.word}' ({self.record.origin})"
+        if isinstance(error, NikaError):  # meant for the user
+            return f"{whose}: {error.message}"
+        return f"{whose} fails: {one_line(error)}"
 
 
 def _is_pause(seconds: object) -> bool:

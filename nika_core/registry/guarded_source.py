@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from nika_core.errors import NikaError, PluginError
 from nika_core.model.json import Json, JsonObject
@@ -12,6 +14,8 @@ from nika_core.plugin import Scope, Source, Values
 from nika_core.plugin.template_source import LateSource, SourceReport, TypedSource
 from nika_core.registry.loading import broken, one_line
 from nika_core.registry.scan import PluginRecord
+
+_JSON: Final = (str, int, float, Mapping, list, tuple, type(None))  # what is in it, the output of a task tells
 
 
 class GuardedSource:
@@ -82,6 +86,9 @@ class GuardedSource:
     def resolve(self, placeholder: Placeholder, values: Values) -> Json:
         try:
             value = self._own.resolve(placeholder, values)
+            if not isinstance(value, _JSON) or (isinstance(value, float) and not math.isfinite(value)):
+                what = f"the number {value}" if isinstance(value, float) else f"a value of type {type(value).__name__}"
+                raise TypeError(f"it returned {what}, which is no JSON")
             if self._on_secret is not None:
                 self._on_secret(texts_in(value))
         except (NikaError, KeyboardInterrupt):

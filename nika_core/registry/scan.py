@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from nika_core.registry.installed_offers import installed_offers
@@ -40,12 +40,10 @@ class PluginRecord:
         return f"{self.distribution} {self.version}"
 
 
-def scan(
-    distributions: Iterable[Distribution] | None = None, groups: Collection[str] = BY_GROUP
-) -> tuple[PluginRecord, ...]:
-    """Return all plugins of all installed distributions, sorted; or those of some groups of entry points."""
+def scan(distributions: Iterable[Distribution] | None = None) -> tuple[PluginRecord, ...]:
+    """Return all plugins of all installed distributions, sorted."""
     found: list[PluginRecord] = []
-    for offer in installed_offers(groups) if distributions is None else offers_in(groups, distributions):
+    for offer in installed_offers(BY_GROUP) if distributions is None else offers_in(BY_GROUP, distributions):
         for point in offer.points:
             module = point.value.partition("[")[0].strip()  # what follows are extras, which pip installs
             kind = BY_GROUP[point.group]

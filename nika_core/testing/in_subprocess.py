@@ -124,6 +124,7 @@ def facets(case: dict[str, Any]) -> dict[str, Any]:
             facet_calls: dict[str, Callable[[Any], Any]] = {
                 "check": lambda facets: _reported(facets, checked),
                 "workflow": lambda facets: facets.workflow(checked.fields) if is_group else None,
+                "output_schema": lambda facets: facets.output_schema(checked.fields),
                 "effects": lambda facets: list(facets.effects(checked)),
                 "estimate": lambda facets: facets.estimate(checked),
                 "mock": lambda facets: _mocked(facets, _copy(rendered)),
@@ -179,7 +180,7 @@ def _wrong(name: str, answers: list[Any]) -> list[str]:
     if name == "call_fields":
         first, unknown = first
         problems += [f"call_fields returns `{each}`, which rule_fields does not have" for each in unknown]
-    if name in {"mock", "redact", "call_fields"}:
+    if name in {"mock", "output_schema", "redact", "call_fields"}:
         try:
             checked_json(first, 50, name)
         except Exception as error:

@@ -12,6 +12,7 @@ from nika_core.errors import Category, NikaError, Severity
 from nika_core.model.json import Json, JsonObject
 from nika_core.plugin import Keyword
 from nika_core.registry import Registry
+from nika_core.template.json_check import value_problems
 from nika_core.testing.case import TASK, Case
 from nika_core.testing.errors import NotConformant, require
 from nika_core.testing.interpreter import SubprocessResult, in_fresh_interpreter
@@ -189,6 +190,8 @@ def check_facets(case: Case) -> None:
 def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure: Category | None = None) -> None:
     """Check that a mocked run has an output of the same kind as a real run, and JSON in a schema if that is asked for.
 
+    Both outputs are such as the facet `output_schema` says.
+
     Args:
         like: an output of a real run.
         failure: the category with which a real run fails; a mocked run should fail so, too.
@@ -212,6 +215,16 @@ def check_mock(case: Case, like: Json = None, *, has_like: bool = False, failure
                     MOCK,
                     f"a mocked run returns {_kind(mocked)}, a real one {_kind(like)}: {mocked!r:.100}, {like!r:.100}",
                 )
+                for output in (like, mocked):
+                    _require_known(changed, Path(folder).resolve(), output)
+
+
+def _require_known(case: Case, folder: Path, output: Json) -> None:
+    with case.bench(folder).opened(case.text()) as (workspace, path, options):
+        workflow = workspace.load(path, model=options.model).workflow
+    known = None if workflow is None else workflow.tasks[0].known_output
+    wrong = value_problems(output, known) if known is not None else []
+    require(not wrong, MOCK, f"an output is not what `output_schema` says: {'; '.join(wrong[:3])}: {output!r:.100}")
 
 
 def _kind(value: Any) -> str:

@@ -114,6 +114,19 @@ def test_a_policy_of_one_method_sees_the_last_figures_too(folder, monkeypatch):
     assert (last["stage"], last["spent_tokens"]) == ("ended", result.usage.total_tokens)
 
 
+def test_an_end_that_a_policy_cannot_take_is_a_warning_of_the_run(folder, monkeypatch):
+    def ended(self, spending):
+        raise RuntimeError("cannot hear")
+
+    monkeypatch.setattr(judged.Recorder, "ended", ended)
+    Path("w.nika.yaml").write_text(f"{ACME}  - {{id: a, llm: good}}\n")
+    execution = nika.start(nika.prepare("w.nika.yaml", plugins=[judged]), journal=False)
+    assert nika.run_to_end(execution.run()).status.value == "succeeded"
+    (warning,) = execution.warnings
+    assert warning.startswith("what was spent could not be told to a limit policy")
+    assert "cannot hear" in warning
+
+
 @pytest.mark.parametrize("refused", ["task", "model"])
 def test_what_is_refused_is_never_sent_and_nothing_of_it_stays_open(folder, monkeypatch, refused):
     monkeypatch.setenv("REFUSE", refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from pathlib import Path
@@ -167,3 +168,13 @@ def test_bad_standard_input_is_reported(nika: Nika, folder: Path, monkeypatch: p
     stdin(monkeypatch, b"tasks:\n  - {id: x, sett: 1}")
     done = nika("run", "-")
     assert (done.code, "<text>:2" in done.err) == (2, True)
+
+
+def test_what_a_plugin_has_cancelled_is_an_error_and_no_traceback(nika: Nika, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(**_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("nika_core.cli.program.app", cancelled)
+    done = nika("run")
+    assert done.code == 1
+    assert "error[NIKA-089]: CancelledError" in done.err

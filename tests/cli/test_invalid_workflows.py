@@ -74,3 +74,15 @@ def test_a_plan_of_nothing_prints_no_json(nika: Nika) -> None:
     done = nika("plan", "--format", "json")
     assert (done.code, done.out) == (2, "")
     assert "which workflow?" in done.err
+
+
+def test_one_file_that_cannot_be_used_hides_no_other_of_a_folder(nika: Nika, write: Write, tmp_path: Path) -> None:
+    write("a/w.nika.yaml", "tasks: [{id: a, shell: ls}]\n")
+    write("a/nika.yaml", "")
+    write("a/nika.lock", "{")
+    tmp_path.joinpath("b.nika.yaml").symlink_to("/nowhere")
+    write("c.nika.yaml", "tasks: [{id: a, nothing: ls}]\n")
+    done = nika("validate", ".", "--format", "json")
+    assert done.code == 2
+    files = {Path(each["path"]).name: [problem["code"] for problem in each["problems"]] for each in done.json["files"]}
+    assert files == {"nika.lock": ["NIKA-079"], "b.nika.yaml": ["NIKA-003"], "c.nika.yaml": ["NIKA-070"]}

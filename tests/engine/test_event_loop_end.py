@@ -65,3 +65,12 @@ def test_what_does_not_end_is_let_go_of_after_its_grace():
     folder = str(__import__("pathlib").Path(__file__).parent)
     done = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", "")
+
+
+def test_an_interrupt_that_comes_up_in_the_main_coroutine_itself_ends_it():
+    async def main():
+        await asyncio.sleep(0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(main())

@@ -334,6 +334,15 @@ def test_a_journal_in_a_folder_that_is_read_only_can_be_read(tmp_path: Path, mon
         journal.begin(info())
 
 
+def test_a_history_that_may_not_be_looked_for_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / ".nika").symlink_to(".nika")  # as a folder without permission, also for root
+    journal = Journal.open(tmp_path)
+    with pytest.raises(JournalError, match="cannot be read"):
+        journal.runs()
+    assert journal.exists
+    assert not Journal.open(tmp_path / "elsewhere").exists
+
+
 # ---- damaged and foreign files
 
 

@@ -48,6 +48,18 @@ def test_a_run_pauses_and_names_each_question_and_the_command_that_answers_it(pr
     assert "ask waits for Go on?, since 20" in project.nika("runs", "list").out
 
 
+def test_a_question_that_could_not_be_recorded_is_named_with_the_way_to_be_asked_again(project: Project) -> None:
+    trigger = "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'full'); END"
+    project.folder.joinpath("f.py").write_text(
+        f'import sqlite3\ndef fill():\n    sqlite3.connect(".nika/journal.db").execute("{trigger}")\n'
+    )
+    project.write("- {id: full, function: 'f.py::fill'}\n- {id: q, ask: {message: 'Sure?', show: '{{full}}'}}\n")
+    done = project.nika("run", "w.nika.yaml")
+    assert done.code == 4
+    assert "resuming asks it again\nwarning: the run's history is not complete" in done.err
+    assert "to resume it: nika resume" in done.err
+
+
 def test_an_answer_is_taken_and_history_says_who_gave_it(project: Project) -> None:
     run = paused(project, ASK + "- {id: use, shell: 'echo {{ask}}'}\n")
     sent = project.nika("answer", "ask", "yes")

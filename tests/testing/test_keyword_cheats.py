@@ -38,6 +38,7 @@ CHEATS = {
     "blocking": "timeout",
     "greedy": "bounded output",
     "structured": "mock",
+    "unknowing": "mock",
     "leaking": "secrets",
     "noting": "secrets",
     "printing": "quiet",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context, is_known_before_run, is_late, place_of, reads
+from nika_core.document.checks.item_schema import item_schema
 from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
+from nika_core.model.json import JsonObject
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import list_parts, placeholders_in, templates_in
@@ -20,6 +22,7 @@ from nika_core.template import why_not_piped
 from nika_core.values import dataclass, replace
 
 _NO_BINDINGS: Final[frozenset[str]] = frozenset()
+_NOTHING_KNOWN: Final[Mapping[str, JsonObject]] = {}
 _ALL_TASKS: Final = (
     "it is the same for all tasks, and fixed before any of them runs; put it in the task's `systemPrompt`"
 )
@@ -42,8 +45,17 @@ class _References:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.depth = context.limits.bounds.get(LimitKind.TEMPLATE_DEPTH)
-        self._issues_of_text: dict[tuple[str, frozenset[str]], tuple[_ReferenceIssue, ...]] = {}
+        self._issues_of_text: dict[tuple[str, str, frozenset[str]], tuple[_ReferenceIssue, ...]] = {}
         self.sources: Collection[str] | None = None
+        self._owner, self._known = "", _NOTHING_KNOWN
+
+    def begin(self, task: Task | None) -> None:
+        """Begin with the placeholders of a task; None: of none."""
+        item = None if task is None else item_schema(self.context, task)
+        if task is None or item is None:
+            self._owner, self._known = "", _NOTHING_KNOWN
+        else:
+            self._owner, self._known = task.id, {Binding.ITEM: item}
 
     def problems(
         self, placeholder: Placeholder, at: Callable[[Placeholder], Place], bindings: frozenset[str] = _NO_BINDINGS
@@ -72,7 +84,7 @@ class _References:
         return why_not_piped(placeholder.pipes, [one for one in kinds if isinstance(one, str)])
 
     def _issues(self, placeholder: Placeholder, bindings: frozenset[str]) -> tuple[_ReferenceIssue, ...]:
-        key = placeholder.text, bindings
+        key = placeholder.text, self._owner, bindings
         issues = self._issues_of_text.get(key)
         if issues is None:
             issues = self._issues_of_text[key] = tuple(self._ask(placeholder, bindings))
@@ -103,7 +115,11 @@ class _References:
         try:
             source = self.context.catalog.source(placeholder.source)
             scope = self.context.scope
-            source.check(placeholder, replace(scope, bindings=bindings) if bindings else scope, report)
+            if bindings:
+                scope = replace(
+                    scope, bindings=bindings, known=self._known if Binding.ITEM in bindings else _NOTHING_KNOWN
+                )
+            source.check(placeholder, scope, report)
             tuple(source.depends_on(placeholder))
         except NikaError as error:
             yield _ReferenceIssue(f"{_short(placeholder)}: {error.message}", error.code, error.hint)
@@ -136,6 +152,7 @@ def check_references(context: Context) -> Iterator[Problem]:
     """Check references in payloads, in the agent block's system prompt and in conditions."""
     references = _References(context)
     for task in context.workflow.tasks:
+        references.begin(task)
         bindings = _bindings(task)
         for path, placeholder in placeholders_in(task.payload):
             at = partial(place_of, task.at, path)
@@ -157,6 +174,7 @@ def check_references(context: Context) -> Iterator[Problem]:
             if task.id in context.depends_on(placeholder):
                 message = f"{_short(placeholder)}: what stands in for '{task.id}' cannot depend on its own output"
                 yield Problem(codes.CYCLE, message, at(placeholder), "a value can name other tasks only")
+    references.begin(None)
     agent = context.workflow.agent
     for path, placeholder in placeholders_in(agent.system_prompt if agent else None, ("agent", "systemPrompt")):
         at = partial(place_of, context.workflow.at, path)
@@ -165,6 +183,7 @@ def check_references(context: Context) -> Iterator[Problem]:
         if not problems:
             yield from _check_known(context, placeholder, at, "the agent block's system prompt", _ALL_TASKS)
     yield from _check_deferred(context, references)
+    references.begin(None)
     outputs = context.workflow.outputs
     for path, placeholder in placeholders_in(None if outputs is NoOutputs.NO_OUTPUTS else outputs, ("outputs",)):
         yield from references.problems(placeholder, partial(place_of, context.workflow.at, path))
@@ -181,6 +200,7 @@ def _check_deferred(context: Context, references: _References) -> Iterator[Probl
     for path, template in workflow.deferred.items():
         owner = tasks.get(path[1]) if path[0] == "tasks" and isinstance(path[1], int) else None
         bindings = _NO_BINDINGS if owner is None else _bindings(owner)
+        references.begin(owner)
         at = partial(place_of, workflow.at, path)
         for placeholder in template.placeholders:
             problems = tuple(references.problems(placeholder, at, bindings))
@@ -188,6 +208,7 @@ def _check_deferred(context: Context, references: _References) -> Iterator[Probl
             if not problems:
                 yield from _check_known(context, placeholder, at, f"`{path[-1]}`", _BEFORE_RUN)
     for task in workflow.tasks:
+        references.begin(task)
         for path, template in templates_in(task.payload):
             if isinstance(template, TypedTemplate) and template.before_run:
                 at = partial(place_of, task.at, path)

@@ -214,6 +214,7 @@ class TaskReader:
             _cache(fields.get("cache")),
             place,
             self._locator_of(node, entry, keyword.keyword, texts),
+            None,
         )
 
     def _reads_items(self, condition: Condition) -> bool:

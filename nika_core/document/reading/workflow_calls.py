@@ -1,4 +1,4 @@
-"""The workflows that tasks stand for: named by facets, found in the file or beside it, checked with their callers."""
+"""What facets know of tasks before a run: the workflows that they stand for, which are loaded, and their outputs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,25 @@ from nika_core.document.reading.source_file import similar_file
 from nika_core.document.reading.workflow_reader import WorkflowReader
 from nika_core.errors import NikaError, Place, Problem, Severity
 from nika_core.model.bounded import shorten
+from nika_core.model.json import JsonObject
 from nika_core.model.limits import LimitKind, Limits
 from nika_core.model.nearest import did_you_mean
 from nika_core.model.template import Template
-from nika_core.model.workflow import AgentBlock, InnerWorkflow, KeywordCategory, Task, Workflow
+from nika_core.model.workflow import (
+    AgentBlock,
+    InnerWorkflow,
+    ItemError,
+    KeywordCategory,
+    OnError,
+    OutputSpec,
+    Task,
+    Workflow,
+)
 from nika_core.plugin import WorkflowCall
 from nika_core.values import dataclass, field, replace
 
 _SUFFIXES: Final = (".yaml", ".yml")
+_ANY_OUTPUT: Final = OutputSpec()
 _Key = tuple[str, str]  # a file's real path, and a name under its `workflows:`; "": the file itself
 
 
@@ -96,13 +107,28 @@ class WorkflowCalls:
     # ---- one workflow
 
     def _of(self, workflow: Workflow) -> Workflow:
-        found = {task.id: inner for task in workflow.tasks if (inner := self._inner(workflow, task)) is not None}
-        if not found:
-            return workflow
-        return replace(
-            workflow,
-            tasks=tuple(replace(task, inner=found[task.id]) if task.id in found else task for task in workflow.tasks),
-        )
+        tasks = []
+        for task in workflow.tasks:
+            inner = self._inner(workflow, task)
+            known = self._known_output(task) if inner is None else None
+            is_same = inner is None and known is None
+            tasks.append(task if is_same else replace(task, inner=inner, known_output=known))
+        return replace(workflow, tasks=tuple(tasks))
+
+    def _known_output(self, task: Task) -> JsonObject | None:
+        if not task.keyword or task.output != _ANY_OUTPUT or task.on_error is OnError.VALUE:
+            return None
+        if task.for_each is not None and task.for_each.on_item_error is ItemError.VALUE:
+            return None
+        try:
+            facets = self._catalog.facets(task.keyword)
+        except NikaError:  # as the task's own check reports
+            return None
+        try:
+            return facets.output_schema(MappingProxyType(task.payload))
+        except NikaError as error:
+            self._add(error.code, error.message, error.place or task.place, error.hint)
+            return None
 
     def _inner(self, workflow: Workflow, task: Task) -> InnerWorkflow | None:
         keyword = self._catalog.keyword(task.keyword) if task.keyword else None

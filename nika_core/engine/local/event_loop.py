@@ -23,9 +23,10 @@ def run_to_end(main: Coroutine[Any, Any, T], grace: float = 5.0) -> T:
         try:
             return loop.run_until_complete(work)
         except KeyboardInterrupt:  # only `main` knows in which order what it began has to end
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                loop.run_until_complete(work)
+            if not work.done():  # it came up elsewhere. In `main` itself, it has ended; waiting for it would never end
+                work.cancel()
+                with suppress(asyncio.CancelledError):
+                    loop.run_until_complete(work)
             raise
     finally:
         try:

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from nika_command_ui.access import Access
-from nika_command_ui.command import listening, server_of
+from nika_command_ui.command import server_of
 from nika_command_ui.history import History
 
 import nika_core as nika_api
 from nika_core.testing.backend_checks import ASKING
+from nika_core.toolbox.serving import listen_on_loopback
 
 pytestmark = pytest.mark.beside
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.beside
 def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that asks the server of the folder's runs."""
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
-    listener = listening(0)
+    listener = listen_on_loopback(0)
     port = listener.getsockname()[1]
     history = History(folder)
     server = server_of(history, Access(token="token", port=port))

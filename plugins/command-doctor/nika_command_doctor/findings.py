@@ -113,7 +113,7 @@ def _plugins(context: CommandContext) -> Iterator[Finding]:
         text = f"{unmatched.where} has {unmatched.entry!r} in `{unmatched.list}`, and nothing installed matches it"
         yield Finding("plugins", State.WARNING, text, "nika plugins list")
     folder = context.folder if context.project.path is None else context.project.path.parent
-    if (folder / "nika.lock").exists():
+    if os.path.lexists(folder / "nika.lock"):
         _, count = nika.lock_plugins(check=True, workspace=context.workspace)
         yield Finding("plugins", State.OK, f"nika.lock: {count} distributions are as they were")
 
@@ -183,10 +183,10 @@ def _terminal(context: CommandContext) -> Iterator[Finding]:
 
 def _history(context: CommandContext) -> Iterator[Finding]:
     path = nika.runs.path(folder=context.folder)
-    if not path.exists():
+    runs = nika.runs.list(folder=context.folder, last=_RUNS)  # raises JournalError if there is one that cannot be read
+    if not os.path.lexists(path):
         yield Finding("history", State.OK, f"{path}: nothing has been run yet")
         return
-    runs = nika.runs.list(folder=context.folder, last=_RUNS)
     size = _size(path.parent)
     yield Finding("history", State.OK, f"{path}: {size / 1024**2:.1f} MB")
     damaged = [run.run_id for run in runs if run.status == "damaged"]

@@ -102,6 +102,14 @@ def test_a_damaged_history_and_one_that_is_no_database_are_told(tmp_path: Path) 
     assert found(report, "history", "problem")
 
 
+def test_a_history_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / ".nika").symlink_to(".nika")
+    context = SimpleNamespace(folder=tmp_path)
+    (finding,) = findings._guarded("history", lambda: findings._history(context))
+    assert finding.state == "problem"
+    assert "cannot be read" in finding.text
+
+
 def test_for_people_each_line_has_its_state_and_the_last_one_the_count(tmp_path: Path) -> None:
     done = subprocess.run(
         [NIKA, "doctor", "--offline"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60

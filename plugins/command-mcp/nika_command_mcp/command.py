@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import secrets
 import signal
 import socket
@@ -22,8 +21,8 @@ from nika_command_mcp.server import WorkflowServer
 from nika_command_mcp.stdio import ClientLines, ServerLines, own_stdin
 from nika_core import UsageError
 from nika_core.plugin import CommandContext, Terminal
+from nika_core.toolbox.serving import LOOPBACK, listen_on_loopback
 
-HOST: Final = "127.0.0.1"
 TOKEN_VARIABLE: Final = "NIKA_MCP_TOKEN"  # noqa: S105  # the name of a variable
 _TOKEN_BYTES: Final = 24
 _SHORTEST: Final = 16  # characters of a token
@@ -59,9 +58,9 @@ def mcp(
     nika.terminal.print_message(f"Serving {', '.join(workflows)}")
     if http:
         token = _token(nika.environ.get(TOKEN_VARIABLE))
-        with _listening(port) as listener:
+        with listen_on_loopback(port) as listener:
             number = listener.getsockname()[1]
-            nika.terminal.print_message(f"address: http://{HOST}:{number}{PATH}/")
+            nika.terminal.print_message(f"address: http://{LOOPBACK}:{number}{PATH}/")
             if TOKEN_VARIABLE not in nika.environ:
                 nika.terminal.print_message(f"header:  Authorization: Bearer {token}")
             asyncio.run(_serve_http(server, runs, listener, token))
@@ -110,19 +109,3 @@ async def _serve_http(server: WorkflowServer, runs: ServedRuns, listener: socket
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def _listening(port: int) -> socket.socket:
-    """Return a socket that listens, so that a port that is taken is an error before anything is printed."""
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            reason = "is taken" if error.errno == errno.EADDRINUSE else "may not be used"
-            raise UsageError(f"port {port} {reason}", hint="name another one, or leave `--port` out") from error
-        raise UsageError(f"cannot listen on {HOST}: {error.strerror or error}") from error
-    return listener

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
-import socket
 import webbrowser
 from typing import Annotated, Final
 
@@ -14,10 +12,9 @@ import uvicorn
 from nika_command_ui.access import Access
 from nika_command_ui.history import History
 from nika_command_ui.server import make_app
-from nika_core import UsageError
 from nika_core.plugin import CommandContext
+from nika_core.toolbox.serving import LOOPBACK, listen_on_loopback
 
-HOST: Final = "127.0.0.1"
 TOKEN_BYTES: Final = 24
 SHUTDOWN_SECONDS: Final = 1  # for pages that are open; they connect again
 
@@ -34,11 +31,11 @@ def ui(
     """
     nika: CommandContext = context.obj
     history = History(nika.folder)
-    with listening(port) as listener:
+    with listen_on_loopback(port) as listener:
         number = listener.getsockname()[1]
         access = Access(token=secrets.token_urlsafe(TOKEN_BYTES), port=number)
         server = server_of(history, access)
-        address = f"http://{HOST}:{number}/?token={access.token}"
+        address = f"http://{LOOPBACK}:{number}/?token={access.token}"
         nika.terminal.print_message(f"Runs of {history.project}, until you press Ctrl-C:")
         nika.terminal.print_data(address)
         if open_ and not webbrowser.open(address):
@@ -63,19 +60,3 @@ def server_of(history: History, access: Access) -> uvicorn.Server:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
-
-
-def listening(port: int) -> socket.socket:
-    """Return a socket that listens, so that a port that is taken is an error before anything is printed."""
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            reason = "is taken" if error.errno == errno.EADDRINUSE else "may not be used"
-            raise UsageError(f"port {port} {reason}", hint="name another one, or leave `--port` out") from error
-        raise UsageError(f"cannot listen on {HOST}: {error.strerror or error}") from error
-    return listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from nika_command_ui.access import Access
-from nika_command_ui.command import listening, server_of
+from nika_command_ui.command import server_of
 from nika_command_ui.history import History
 
 import nika_core as nika
+from nika_core.toolbox.serving import listen_on_loopback
 
 from .far_runs import apart, far, place
 
@@ -109,7 +111,7 @@ def served(project: Path) -> Iterator[Served]:
     with subprocess.Popen([NIKA, "ui"], cwd=project, stdout=subprocess.PIPE, stderr=-3, text=True) as process:
         assert process.stdout is not None
         yield Served(project, process.stdout.readline().strip())
-        process.terminate()
+        process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +120,7 @@ def serve() -> Iterator[Callable[[Path], Served]]:
     started: list[tuple[Any, History, threading.Thread]] = []
 
     def start(folder: Path) -> Served:
-        listener = listening(0)
+        listener = listen_on_loopback(0)
         port = listener.getsockname()[1]
         history = History(folder)
         server = server_of(history, Access(token="token", port=port))
@@ -131,5 +133,8 @@ def serve() -> Iterator[Callable[[Path], Served]]:
     for server, _, _ in started:
         server.should_exit = True
     for _, history, thread in started:
-        thread.join()
+        thread.join(60)
+        if thread.is_alive():
+            faulthandler.dump_traceback(sys.__stderr__)
+        assert not thread.is_alive(), f"the server of {history.project} has not ended"
         history.let_go()

@@ -50,9 +50,9 @@ def end():
         others = asyncio.all_tasks() - {asyncio.current_task()}
         _ = [task.cancel() for task in others]
         await asyncio.gather(*others, return_exceptions=True)
-    asyncio.run_coroutine_threadsafe(work(), LOOP).result()
+    asyncio.run_coroutine_threadsafe(work(), LOOP).result(60)
     LOOP.call_soon_threadsafe(LOOP.stop)
-    THREAD.join()
+    THREAD.join(60)
     LOOP.close()
 
 class Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from nika_core.plugin import (
     AnswerError,
@@ -15,6 +15,7 @@ from nika_core.plugin import (
     Json,
     JsonObject,
     Payload,
+    PayloadValue,
     Question,
     Report,
     Step,
@@ -24,6 +25,8 @@ from nika_core.plugin import (
     check_answer,
     input_spec,
 )
+
+_TYPES: Final = {"string": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
 class AskStep(Step):
@@ -72,6 +75,14 @@ class AskFacets(Facets):
         """Return why a form whose answer nothing reads makes no sense; a gate decides by itself."""
         return "" if self.may_decline(payload) else "its answer decides nothing, since nothing reads it"
 
+    def output_schema(self, fields: Mapping[str, PayloadValue]) -> JsonObject | None:
+        """Return the fields of the form."""
+        form: Any = fields.get("form")
+        if not isinstance(form, Mapping):
+            return None
+        properties = {name: {} if _has_template(field) else _field_schema(field) for name, field in form.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
     def mock(self, payload: JsonObject) -> Json:
         """Return an answer of the right shape."""
         question = _question(payload)
@@ -116,6 +127,16 @@ def _check_form(form: Mapping[str, Any], payload: Payload, report: Report) -> bo
             field = str(getattr(error, "field", "type"))
             report(f"the {field} of `{name}`: {error}", payload.at("form", name, field))
     return complete
+
+
+def _field_schema(field: Mapping[str, Any]) -> JsonObject:
+    """Return the schema of a field of a form; nothing of one that makes no sense, which `check` reports."""
+    try:
+        spec = input_spec("field", field)
+    except ValueError:
+        return {}
+    kind = _TYPES.get(spec.type)
+    return ({} if kind is None else {"type": kind}) | ({"enum": list(spec.enum)} if spec.enum else {})
 
 
 def _has_template(tree: Any) -> bool:

@@ -172,3 +172,34 @@ def test_the_examples_of_the_readme_run(number: int) -> None:
     workflow = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[number]
     answers = {"approve": True} if "approve" in workflow else {"choose": {"target": "staging"}}
     assert run_workflow(workflow, answers=answers).result.succeeded
+
+
+CHOICE = """\
+tasks:
+  - id: where
+    ask:
+      message: Where?
+      form: {target: {type: string, enum: [staging, production]}, note: {type: string, required: false}}
+"""
+KNOWN = "what is known of the output of 'where'"
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ('set: "{{where.traget}}"', f"{{{{where.traget}}}}: {KNOWN} declares no 'traget'"),
+        (
+            'set: "{{where.note.deep}}"',
+            f"{{{{where.note.deep}}}}: {KNOWN} says that 'note' is string, which has no 'deep'",
+        ),
+        ("set: 1, when: \"{{where.target}} == 'prod'\"", "{{where.target}} is never the text 'prod'"),
+    ],
+)
+def test_a_reference_to_an_answer_that_the_form_cannot_have_is_found_before_a_run(task: str, message: str) -> None:
+    (problem,) = validate_workflow(f"{CHOICE}  - {{id: copy, {task}}}\n")
+    assert problem.message == message
+
+
+def test_references_to_fields_of_the_form_are_fine() -> None:
+    copy = """  - {id: copy, set: "{{where.target}} {{where.note ?? 'none'}}"}\n"""
+    assert validate_workflow(f"{CHOICE}{copy}") == ()

@@ -14,6 +14,7 @@ from nika_core.plugin import (
     Json,
     JsonObject,
     Payload,
+    PayloadValue,
     Place,
     Report,
     RuleField,
@@ -45,6 +46,18 @@ _ARGUMENTS: Final[JsonObject] = {
         "followRedirects": {"type": "boolean"},
     },
     "required": ["url"],
+    "additionalProperties": False,
+}
+_FULL: Final[JsonObject] = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "integer"},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "body": {"type": "string"},
+        "encoding": {"const": "base64"},
+        "truncated": {"const": True},
+    },
+    "required": ["status", "headers", "body"],
     "additionalProperties": False,
 }
 _WHOLE: Final = ("", "*")  # references that mean the one tool there is
@@ -153,6 +166,10 @@ class HttpFacets(Facets):
                 return (Effect("host", f"the host of {url.text}"),)
             return (Effect("host", urls.host_of("".join(p if isinstance(p, str) else p.text for p in url.parts))),)
         return (Effect("host", urls.host_of(str(url))),)
+
+    def output_schema(self, fields: Mapping[str, PayloadValue]) -> JsonObject | None:
+        """Return what `response: full` returns."""
+        return _FULL if fields.get("response") == "full" else None
 
     def mock(self, payload: JsonObject) -> Json:
         """Return `mock`, or for `response: full` an answer of the first status that is asked for."""

@@ -12,11 +12,13 @@ import zlib
 from typing import Any
 
 import pytest
+from nika_keyword_http.facets import HttpFacets
 from nika_keyword_http.step import HttpStep
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
 from nika_core.plugin import StepOutput
+from nika_core.template.json_check import value_problems
 
 
 async def call(context: Any, **payload: Any) -> Any:
@@ -258,6 +260,16 @@ async def test_full_says_when_a_body_is_base64_or_cut_and_fits_the_limit(context
     assert text["truncated"] is True
     assert "[TRUNCATED: 2000 bytes" in text["body"]
     assert len(json.dumps(text, separators=(",", ":"), ensure_ascii=False).encode()) <= 400
+
+
+@pytest.mark.parametrize("body", [b"a text", b"\0\xff", b"x" * 1000])
+async def test_full_is_what_is_known_of_it_before_a_run(context: Any, serve: Any, body: bytes) -> None:
+    context.max_output = 400
+    payload = {"url": serve(body=body).url, "response": "full"}
+    known = HttpFacets().output_schema(payload)
+    assert known is not None
+    assert value_problems((await call(context, **payload)).value, known) == []
+    assert HttpFacets().output_schema({**payload, "response": "body"}) is None
 
 
 async def test_a_binary_body_that_does_not_fit_is_refused_not_cut(context: Any, serve: Any) -> None:

@@ -89,9 +89,9 @@ def test_a_problem_is_reported_at_its_place(payload: str, message: str, line: in
 
 
 def test_a_missing_value_is_named_by_its_place_in_the_payload() -> None:
-    failure = result('{a: [{b: "{{data.nowhere}}"}]}').task("copy").failure
+    failure = result('{a: [{b: "{{data.list.7}}"}]}').task("copy").failure
     assert failure is not None
-    assert failure.message.startswith("in 'set.a.0.b': {{data.nowhere}}: ")
+    assert failure.message.startswith("in 'set.a.0.b': {{data.list.7}}: ")
 
 
 def test_the_example_of_the_readme_runs() -> None:
@@ -100,3 +100,22 @@ def test_the_example_of_the_readme_runs() -> None:
     ran = run_workflow(workflow[1])
     assert ran.task("team").output == {"title": "Team core", "people": ["Ada", "Grace"], "size": 2, "open": True}
     assert ran.output == ["Ada", "Grace"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("data.nn", "declares no 'nn'"),
+        ("data.n.deep", "says that 'n' is integer, which has no 'deep'"),
+        ("data.list.first", "says that 'list' is a list, and 'first' is not an index"),
+    ],
+)
+def test_a_reference_to_what_the_value_does_not_have_is_found_before_a_run(reference: str, message: str) -> None:
+    (problem,) = validate_workflow(f'{DATA}  - {{id: copy, set: "{{{{{reference}}}}}"}}\n')
+    assert problem.message == f"{{{{{reference}}}}}: what is known of the output of 'data' {message}"
+
+
+@pytest.mark.parametrize("reference", ["data.list.0", "data.none", "data.value", "data.nn ?? 1", "filled.x.deep"])
+def test_what_may_be_there_is_not_refused(reference: str) -> None:
+    filled = '  - {id: filled, set: {x: "{{data.list.1}}"}}\n'
+    assert validate_workflow(f'{DATA}{filled}  - {{id: copy, set: "{{{{{reference}}}}}"}}\n') == ()

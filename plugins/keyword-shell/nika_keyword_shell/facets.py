@@ -15,6 +15,7 @@ from nika_core.plugin import (
     Json,
     JsonObject,
     Payload,
+    PayloadValue,
     Place,
     Report,
     RuleField,
@@ -45,6 +46,12 @@ _ARGUMENTS: Final[JsonObject] = {
         "workingDir": {"type": "string", "description": "Where to run it; default: the workflow's folder"},
         "stdin": {"type": "string", "description": "Text for its standard input"},
     },
+    "additionalProperties": False,
+}
+_CAPTURED: Final[JsonObject] = {
+    "type": "object",
+    "properties": {"exitCode": {"type": "integer"}, "stdout": {"type": "string"}, "stderr": {"type": "string"}},
+    "required": ["exitCode", "stdout", "stderr"],
     "additionalProperties": False,
 }
 _WHOLE: Final = ("", "*")  # references that mean the one tool there is
@@ -172,6 +179,10 @@ class ShellFacets(Facets):
             Effect("process", command.strip()),
             Effect("path", folder.text if isinstance(folder, Template) else str(folder)),
         )
+
+    def output_schema(self, fields: Mapping[str, PayloadValue]) -> JsonObject | None:
+        """Return what `capture: json` returns."""
+        return _CAPTURED if fields.get("capture") == "json" else None
 
     def mock(self, payload: JsonObject) -> Json:
         """Return an empty success."""

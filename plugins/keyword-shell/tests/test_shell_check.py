@@ -13,6 +13,7 @@ from nika_keyword_shell.script import put_together
 from nika_core.errors import Severity, TaskError, TemplateValueError
 from nika_core.model.template import Template
 from nika_core.template.compiler import compile_template
+from nika_core.testing import validate_workflow
 
 REFUSED = {
     "cat <<EOF\n{{x}}\nEOF": "here-document",
@@ -327,3 +328,15 @@ def test_a_value_that_decides_which_program_runs_is_warned_of(make_payload: Any,
     assert problem.severity is Severity.WARNING
     _check(make_payload, problems, argv=["ls", compile_template("{{x}}")])
     assert len(problems) == 1
+
+
+def test_a_reference_to_what_captured_json_does_not_have_is_found_before_a_run() -> None:
+    text = """\
+tasks:
+  - {id: try, shell: {command: "false", capture: json}}
+  - {id: copy, set: "{{try.exitCode}} {{try.exit_code}}"}
+"""
+    (problem,) = validate_workflow(text)
+    assert problem.message.endswith("what is known of the output of 'try' declares no 'exit_code'")
+    assert problem.hint == "did you mean 'exitCode'?"
+    assert validate_workflow(text.replace(", capture: json", "")) == ()

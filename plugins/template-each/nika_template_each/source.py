@@ -8,15 +8,18 @@ from typing import Final
 from nika_core.plugin import (
     Binding,
     Json,
+    JsonObject,
     Placeholder,
     Scope,
-    Source,
     SourceReport,
     TemplateValueError,
+    TypedSource,
     Values,
     codes,
     nearest,
     read_path,
+    schema_at,
+    why_not_there,
 )
 
 NAME: Final = "each"
@@ -25,7 +28,7 @@ KEYS: Final = (ITEM, "index", "number", "key")
 _OUTSIDE: Final = "there is no item here"
 
 
-class EachSource(Source):
+class EachSource(TypedSource):
     """Items of lists. The first step of the path is one of `KEYS`."""
 
     def check(self, placeholder: Placeholder, scope: Scope, report: SourceReport) -> None:
@@ -40,6 +43,16 @@ class EachSource(Source):
                 _OUTSIDE,
                 hint='only a task with a list has items, e.g. `forEach: "{{files}}"`; the list itself has none',
             )
+        elif path and (schema := scope.known.get(Binding.ITEM)) is not None and not placeholder.is_optional:
+            missing = why_not_there(path, schema)
+            if missing:
+                report(f"what is known of the items {missing.reason}", hint=missing.hint.partition(";")[0])
+
+    def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:
+        """Return what is known of the item, or of the part of it that the path leads to."""
+        key, *path = placeholder.path
+        schema = scope.known.get(Binding.ITEM)
+        return None if key != ITEM or schema is None else schema_at(path, schema)
 
     def depends_on(self, placeholder: Placeholder) -> Iterable[str]:
         """Return nothing: the list, not the item, depends on tasks."""

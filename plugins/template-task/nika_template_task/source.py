@@ -15,8 +15,9 @@ from nika_core.plugin import (
     codes,
     nearest,
     read_path,
+    schema_at,
+    why_not_there,
 )
-from nika_template_task.declared import schema_at, why_not_there
 
 _MOST_NAMES = 8
 
@@ -33,10 +34,13 @@ class TaskSource:
         elif path and (schema := task.output_schema) is not None and not placeholder.is_optional:
             missing = why_not_there(path, schema)
             if missing:
-                what = "the schema of the output of" if task.output.schema is not None else "what is known of"
-                hint = missing.hint
+                what, hint = "the schema of the output of", missing.hint
                 if task.inner is not None:
-                    what, hint = "the output of the workflow of", hint.partition(";")[0]
+                    what = "the output of the workflow of"
+                elif task.output.schema is None:
+                    what = "what is known of the output of"
+                if task.output.schema is None:  # nothing that its author could open
+                    hint = hint.partition(";")[0]
                 report(f"{what} '{name}' {missing.reason}", code=codes.UNKNOWN_REFERENCE, hint=hint)
 
     def schema(self, placeholder: Placeholder, scope: Scope) -> JsonObject | None:

@@ -41,6 +41,11 @@ class Honest:
         await asyncio.sleep(600)
 
 
+class UnknowingFacets(HonestFacets):
+    def output_schema(self, fields):
+        return {"type": "object", "properties": {"text": {}}}
+
+
 class Failing(Honest):
     async def run(self, payload, context):
         raise TaskError("never", retriable=False)
@@ -242,6 +247,7 @@ def nika_task_keywords():
         keyword("leaving-tasks", "LeavingTasks"),
         keyword("leaving-timers", "LeavingTimers"),
         keyword("grouping", "Grouping"),
+        keyword("unknowing", facets="UnknowingFacets"),
         keyword("calling", facets="Calling"),
         keyword("writing", facets="Writing"),
         keyword("reading", facets="Reading"),

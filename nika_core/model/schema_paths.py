@@ -1,11 +1,12 @@
-"""What the JSON Schema of an output says about a path into it, as far as it can be known."""
+"""What a JSON Schema says about a path into a value, as far as it can be known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from nika_core.plugin import Json, JsonObject, nearest
+from nika_core.model.json import Json, JsonObject
+from nika_core.model.nearest import nearest
+from nika_core.values import dataclass
 
 # With one of these, what an object may hold cannot be told from its `properties` alone.
 _OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "not", "patternProperties", "dependentSchemas")
@@ -13,14 +14,19 @@ _OPEN = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "not", "pattern
 
 @dataclass(frozen=True, slots=True)
 class NotThere:
-    """Why a path leads nowhere, to follow "the schema of the output of 'x'"."""
+    """Why a path leads nowhere.
+
+    Attributes:
+        reason: follows what the schema is called: "declares no 'titel'".
+        hint: what to do about it.
+    """
 
     reason: str
     hint: str
 
 
 def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
-    """Return why no output that `schema` declares has something at `path`; None where it may have."""
+    """Return why no value that `schema` allows has something at `path`; None: one may have."""
     here: Json = schema
     for taken, step in enumerate(path):
         if not isinstance(here, dict) or any(key in here for key in _OPEN):
@@ -52,7 +58,7 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
 
 
 def schema_at(path: Sequence[str], schema: JsonObject) -> JsonObject | None:
-    """Return the schema of what is at `path` of an output that `schema` declares; None if it is not known."""
+    """Return the schema of what is at `path` of a value that `schema` allows; None: it is not known."""
     here: Json = schema
     for step in path:
         if not isinstance(here, dict):
