@@ -15,7 +15,7 @@ from nika_core.journal.texts import KEPT, TEXTS, Name
 from nika_core.model.events import Event, EventKind
 from nika_core.model.json import Json
 
-_KINDS: Final = frozenset({EventKind.MODEL_ASKED, EventKind.MODEL_CALLED, EventKind.TOOL_CALLED})
+CONVERSATION_KINDS: Final = frozenset({EventKind.MODEL_ASKED, EventKind.MODEL_CALLED, EventKind.TOOL_CALLED})
 _SHORT: Final = 200  # characters that stand in the event itself
 _MOST: Final = 50_000  # digests that are remembered; what is forgotten is written again, over itself
 _DIGEST_BYTES: Final = 16
@@ -38,9 +38,7 @@ class ConversationTexts:
                 self._remember(_digest(text), (key, call))
 
     def taken_out(self, event: Event) -> tuple[Event, list[MemoEntry]]:
-        """Return an event with names in place of its long texts, and the entries of those that are new."""
-        if event.kind not in _KINDS:
-            return event, []
+        """Return an event of these kinds with names for its long texts, and the entries of those that are new."""
         entries: list[MemoEntry] = []
         data = dict(event.data)
         if event.kind == EventKind.TOOL_CALLED:
