@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from nika_core import codes
 from nika_core.api.checking import refuse_running_loop
@@ -12,9 +14,11 @@ from nika_core.app.cases.running import CaseResult, FileRun, UpdateForecast, run
 from nika_core.app.recording.recording import Recording
 from nika_core.document.reading.cases_file import read_cases
 from nika_core.engine.local.event_loop import run_to_end
-from nika_core.errors import UsageError
+from nika_core.errors import Problem, ProblemsError, UsageError
 from nika_core.model.cases import SUFFIX
 from nika_core.values import dataclass
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def load_tests(
         environ, plugins: as for `run`.
 
     Raises:
-        ProblemsError: everything that is wrong with a test file, with line and column, or with its workflow.
+        ProblemsError: everything that is wrong with the test files, with line and column; or else with their workflows.
         UsageError: there is no test file.
     """
     named = [files] if isinstance(files, str | Path) else list(files)
@@ -102,9 +106,13 @@ def load_tests(
         raise UsageError("no test file was named", code=codes.BAD_TEST, hint="name some, or leave out `files`")
     texts = [str(name) for name in named if is_text(name)]
     paths = dict.fromkeys(path for name in named if not is_text(name) for path in _found(Path(name)))
-    cases = [*map(read_cases, paths), *(read_cases(Path(TEXT_NAME), text=text) for text in texts)]
+    readers = [*(partial(read_cases, path) for path in paths)]
+    readers += [partial(read_cases, Path(TEXT_NAME), text=text) for text in texts]
     recordings: dict[Path, Recording] = {}
-    return TestSuite([FileRun(each, recordings, environ, plugins) for each in cases], recordings)
+    runs = _all_or_problems(
+        [partial(FileRun, each, recordings, environ, plugins) for each in _all_or_problems(readers)]
+    )
+    return TestSuite(runs, recordings)
 
 
 def test(
@@ -119,6 +127,20 @@ def test(
         files, environ, plugins: as for `load_tests`, which also tells what this raises.
     """
     return load_tests(files, environ=environ, plugins=plugins).run()
+
+
+def _all_or_problems(makers: Iterable[Callable[[], T]]) -> list[T]:
+    """Return what each makes. Raise ProblemsError with all that any of them finds wrong."""
+    found: list[T] = []
+    problems: dict[Problem, None] = {}  # several may speak of one file
+    for make in makers:
+        try:
+            found.append(make())
+        except ProblemsError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise ProblemsError(problems)
+    return found
 
 
 def _found(path: Path) -> list[Path]:

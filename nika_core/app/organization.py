@@ -86,7 +86,7 @@ def _is_there(path: Path) -> bool:
 def _read(path: Path) -> OrganizationFile:
     limits = Limits()
     data = read_bytes(path, None)
-    if data == b"":  # half written, perhaps: it cannot be told what it would forbid
+    if isinstance(data, bytes) and not data.strip():  # half written, perhaps: it cannot be told what it would forbid
         raise _refused(path, Problem(codes.FILE_UNREADABLE, "the file is empty", Place(str(path), 1, 1)))
     text = data if isinstance(data, Problem) else decode_source(data, str(path))
     if isinstance(text, Problem):

@@ -49,12 +49,12 @@ def validate_command(
     format_: Annotated[ReportFormat, format_option()] = ReportFormat.PRETTY,
 ) -> None:
     """Check workflow files without running anything."""
-    problems: list[Problem] = []
     shown: set[Problem] = set()  # what is wrong with the project file is said once
     found: list[dict[str, Any]] = []
+    codes_of_files: set[int] = set()
     files = invalid = 0
-    for path, loaded in _all_checked(paths or [Path()], with_environ=not no_env):
-        problems += loaded.problems
+    for path, loaded, code in _all_checked(paths or [Path()], with_environ=not no_env):
+        codes_of_files.add(code)
         files += 1
         invalid += bool(errors_in(loaded))
         if format_ is ReportFormat.JSON:
@@ -68,13 +68,12 @@ def validate_command(
         print_json({"files": found})
     elif format_ is ReportFormat.PRETTY and any(map(is_folder, paths or [Path()])):
         print_data(f"{_count(files, 'file')}: {f'{invalid} invalid' if invalid else 'all valid'}")
-    code = exit_code_of(problems)
-    if code:
-        sys.exit(code)
+    if failed := codes_of_files - {0}:
+        sys.exit(min(failed))  # a mistake counts more than a refusal
 
 
-def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Path, nika.LoadedWorkflow]]:
-    """Yield each file with its report; a broken project file or lock once, in place of its workflows."""
+def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Path, nika.LoadedWorkflow, int]]:
+    """Yield each file with its report and exit code; a broken project file or lock once, in place of its workflows."""
     broken: set[Path] = set()
     opened: dict[Path, nika.Workspace] = {}
     try:
@@ -87,12 +86,14 @@ def _all_checked(paths: list[Path], *, with_environ: bool) -> Iterator[tuple[Pat
             if path == STDIN:
                 workspace = open_command_workspace()
                 mask_with(workspace.masker)
-                yield path, nika.validate(read_workflow_text(), with_environ=with_environ, workspace=workspace)
+                loaded = nika.validate(read_workflow_text(), with_environ=with_environ, workspace=workspace)
+                yield path, loaded, exit_code_of(loaded.problems)
                 continue
             _require_inside(path, paths)
             workspace = _workspace_of(path, opened)
             mask_with(workspace.masker)  # each project has its own
-            found = path, nika.validate(path, with_environ=with_environ, workspace=workspace)
+            loaded = nika.validate(path, with_environ=with_environ, workspace=workspace)
+            found = path, loaded, exit_code_of(loaded.problems)
         except NikaError as error:
             found = _broken_file(error)
             if found[0] in broken:
@@ -110,9 +111,9 @@ def _require_inside(path: Path, named: list[Path]) -> None:
         raise ProblemsError([error.problem()]) from None
 
 
-def _broken_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow]:
+def _broken_file(error: NikaError) -> tuple[Path, nika.LoadedWorkflow, int]:
     loaded = broken_file_report(error)
-    return Path(loaded.path), loaded
+    return Path(loaded.path), loaded, error.exit_code
 
 
 def _workspace_of(path: Path, opened: dict[Path, nika.Workspace]) -> nika.Workspace:

@@ -316,6 +316,17 @@ def test_a_file_that_is_no_test_file_is_refused_with_its_line(folder: Path, text
     assert message in told
 
 
+def test_what_is_wrong_with_all_files_is_told_at_once(tmp_path: Path):
+    write(tmp_path, "a.nika.test.yaml", "")
+    write(tmp_path, "b.nika.test.yaml", "cases: []\n")
+    with pytest.raises(ProblemsError) as caught:
+        nika.load_tests(tmp_path)
+    assert [(each.message, Path(each.place.path).name) for each in caught.value.problems if each.place] == [
+        ("a test file is a mapping with `cases:`", "a.nika.test.yaml"),
+        ("there are no cases", "b.nika.test.yaml"),
+    ]
+
+
 def test_files_that_are_not_there_are_told(folder: Path):
     with pytest.raises(UsageError, match="there are no test files in"):
         suite(folder)

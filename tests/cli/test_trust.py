@@ -223,7 +223,7 @@ def test_nothing_runs_if_the_organization_s_file_is_not_right(
     for command in ("run", "validate"):
         done = nika(command, "w.nika.yaml")
         assert done.code == 3
-        assert f"the organization's file {path} cannot be used" in done.err
+        assert f"the organization's file {path} cannot be used" in done.said  # problems are the data of `validate`
     path.unlink()
     assert nika("run", "w.nika.yaml").code == 3
 

@@ -45,13 +45,9 @@ def too_large(path: Path, size: int, limit: Limit) -> Problem:
 def decode_source(data: bytes, path: str) -> str | Problem:
     """Return the bytes as text without a byte order mark, or why they are not text. Line ends are kept."""
     try:
-        text = files.text_of(data, Path(path))
+        return files.text_of(data, Path(path))
     except files.FileError as error:
         return error.problem()
-    if not text.strip():
-        place = Place(path, 1, 1)
-        return Problem(codes.FILE_UNREADABLE, "the file is empty", place, "a workflow has at least `tasks:`")
-    return text
 
 
 def similar_file(path: Path) -> str | None:

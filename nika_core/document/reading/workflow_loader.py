@@ -165,7 +165,8 @@ def _load(options: _LoadOptions, data: bytes, text: str, deadline: ValidationDea
     if tree.root is None and problems.items:  # everything in it was broken and cut out
         return LoadedWorkflow(None, tuple(problems.items), text)
     if tree.root is None:
-        nothing = Problem(codes.FILE_UNREADABLE, "the file holds no document", Place(str(path), 1, 1), "add `tasks:`")
+        what = "the file is empty, or has only comments"
+        nothing = Problem(codes.FILE_UNREADABLE, what, Place(str(path), 1, 1), "add `tasks:`")
         return LoadedWorkflow(None, (nothing,), text)
     workflow = reader.read(tree.root, recovered.keys, recovered.ids)
     graph = inner = None
