@@ -78,7 +78,8 @@ class RateGovernor:
         }
         if declared:
             await self._acquire(provider, _ALL, wants, declared, on_wait)
-        await self._acquire(provider, model, wants, {}, on_wait)
+        if self._has_file():
+            await self._acquire(provider, model, wants, {}, on_wait)
 
     async def wait(self, provider: Provider, model: str, wants: Mapping[str, float]) -> float:
         """Return the seconds that a call would wait now."""
@@ -123,8 +124,6 @@ class RateGovernor:
             account = self._account(store, provider, model)
             return store.ask(account, self._run, wants, self._clock.time(), declared)
 
-        if not declared and not self._has_file():
-            return
         turn = self._turns.setdefault(f"{provider.name}/{model}", asyncio.Lock())  # one call of a run waits
         if turn.locked():
             on_wait(_POLL, _SHARED)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from nika_core.engine.core.messages import Signal, Wait
@@ -20,7 +21,7 @@ from nika_core.engine.core.ports import CallScope, Suspended
 from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.admitted_calls import AdmittedCalls, note_call
 from nika_core.engine.llm.batching import Batches, BatchPolicy
-from nika_core.engine.llm.breaker import Breaker, BreakerSettings, Permit
+from nika_core.engine.llm.breaker import BreakerSettings, Permit
 from nika_core.engine.llm.budget import Budget, Reservation
 from nika_core.engine.llm.connections import Connection, Connections, ProviderLookup, missing_model
 from nika_core.engine.llm.fallback import (
@@ -35,7 +36,7 @@ from nika_core.engine.llm.fallback import (
     options_of,
 )
 from nika_core.engine.llm.governor import Governor
-from nika_core.engine.llm.overlong import Excesses
+from nika_core.engine.llm.overlong import Excesses, ReplyMeter
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.quota import believed_limits
 from nika_core.engine.llm.rate_waits import RateWaits
@@ -84,8 +85,9 @@ class ResilientCaller:
         self._reached: dict[tuple[str | None, str, bool], tuple[Connection, ModelInfo]] = {}
         self._reaching = asyncio.Lock()
         self._governor = governor
-        self._rate_waits = RateWaits(self._connections, governor)
+        self._rate_waits = RateWaits(governor)
         self._admitted = AdmittedCalls(policies, self._clock, self._tell_once)
+        self._labels = labels or {}
         self._names = CallNames()
         self._progress = Progress()
         self._suspended: dict[tuple[str, str], tuple[ModelRequest, InFlightCall]] = {}
@@ -99,7 +101,6 @@ class ResilientCaller:
             batch_policy,
             self._admitted,
             self._tell_once,
-            labels or {},
             governor,
             self._excesses,
         )
@@ -119,41 +120,43 @@ class ResilientCaller:
         candidates = [await self._candidate(request, call, place, chain) for place in range(len(chain) or 1)]
         for place, candidate in enumerate(candidates):
             kept = call.call_cache.get(call.key, candidate.name)
-            known = None if kept is None else reply_of(kept)
+            known = None if kept is None else reply_of(kept, candidate.connection.provider.name)
             if known is not None:
                 call.on_usage(NOTHING)
                 return self._answered(known, candidates, place, chain, call)
             suspended = self._suspended.pop((call.key, candidate.name), None)
             if suspended is not None:
-                reply = await self._complete(*suspended, call, candidate.name)
-                return replace(reply, provider=candidate.connection.provider.name)
+                return await self._complete(*suspended, call, candidate.name)
         return await self._first_answer(candidates, chain, call)
 
     async def _candidate(self, request: ModelRequest, call: CallScope, place: int, chain: tuple[str, ...]) -> Candidate:
         """Return a model of the chain and what it would be asked."""
-        model = chain[place] if chain else None
-        connection, info = await self._reach(model, call.agent, fallback=place > 0)
+        connection, info = await self._reach(chain[place] if chain else None, call.agent, fallback=place > 0)
+        provider = connection.provider.name
         first, _ = (connection, info) if not place else await self._reach(chain[0], call.agent)
         given = options_of(request, call.agent) if first is connection else {}
-        asked = replace(
-            request,
-            messages=for_provider(request.messages, connection.provider.name),
-            model=model,
+        meant = with_defaults(
+            in_words(request, info) if place else request,
+            call.agent,
+            info,
+            messages=for_provider(request.messages, provider),
             fallback=None,
             options=self._connections.options(connection, given) or None,
+            run=call.run_id,
+            task=call.task_id,
+            labels=self._labels,
         )
-        if place:
-            asked = in_words(asked, info)
-        meant = with_defaults(asked, call.agent, info)
-        name = self._names.name(call.key, call.attempt, connection.provider.name, meant)
-        return Candidate(connection, info, meant, name)
+        name = self._names.name(call.key, call.attempt, provider, meant)
+        return Candidate(connection, info, self._connections.breaker(connection, info.name), meant, name)
 
     def _answered(
         self, reply: ModelReply, candidates: Sequence[Candidate], place: int, chain: tuple[str, ...], call: CallScope
     ) -> ModelReply:
+        """Note which model of the chain has answered. Return the reply, with the names of those before it."""
+        if not place:
+            return reply
         self._progress.answered(call.key, call.attempt, chain, place)
-        others = tuple(each.info.name for each in candidates[:place])
-        return replace(reply, provider=candidates[place].connection.provider.name, instead_of=others)
+        return replace(reply, instead_of=tuple(each.info.name for each in candidates[:place]))
 
     async def _first_answer(
         self, candidates: Sequence[Candidate], chain: tuple[str, ...], call: CallScope
@@ -245,12 +248,11 @@ class ResilientCaller:
         return self._reached[wanted]
 
     async def _send(self, request: ModelRequest, call: CallScope, in_flight: InFlightCall) -> ModelReply:
-        breaker = self._connections.breaker(in_flight.connection, in_flight.info.name)
         try:
             output = request.max_tokens or 0
             await self._rate_waits.acquire(in_flight, output, call)
-            permit = await breaker.enter()
-            _tell_breaker(call, in_flight, breaker)
+            permit = await in_flight.breaker.enter()
+            _tell_breaker(call, in_flight)
         except BaseException:
             in_flight.reservation.release()
             raise
@@ -270,26 +272,17 @@ class ResilientCaller:
             raise
         in_flight.began = self._clock.monotonic()
         try:
-            async with self._excesses.meter(in_flight, output) as meter:
-                finished = await stream_reply(
-                    request,
-                    in_flight.connection,
-                    in_flight.text,
-                    self._turns,
-                    call.on_text,
-                    call.heartbeat,
-                    lambda message: self._tell_once(call, message),
-                    meter,
-                )
+            async with ReplyMeter(self._excesses, in_flight, output) as meter:
+                finished = await stream_reply(request, meter, call, self._turns, partial(self._tell_once, call))
         except BaseException as error:
             usage = self._failed(in_flight, permit, error)
-            _tell_breaker(call, in_flight, breaker)
+            _tell_breaker(call, in_flight)
             note_call(call, in_flight, usage)
             call.on_usage(usage)
             self._tell_others(in_flight, error)
             raise
         permit.succeeded()
-        _tell_breaker(call, in_flight, breaker)
+        _tell_breaker(call, in_flight)
         if isinstance(finished.rates, RateState):
             self._connections.quota(in_flight.connection, in_flight.info.name).learn(finished.rates)
         self._tell_others(in_flight, finished)
@@ -365,16 +358,15 @@ class ResilientCaller:
             raise
         self._excesses.learn(in_flight, usage.total_tokens)
         call.on_usage(usage)
-        text = "".join(in_flight.text)
+        text, provider = "".join(in_flight.text), in_flight.connection.provider.name
         try:
-            finished = whole_reply(finished, in_flight.connection.provider.name, text)
+            finished = whole_reply(finished, provider, text)
         except TaskError as error:
             error.usage = usage
             note_call(call, in_flight, usage)
             raise
         model = finished.model or in_flight.info.name
-        parts = reply_parts(text, finished, in_flight.connection.provider.name)
-        return ModelReply(parts, finished.stop_reason, usage, model)
+        return ModelReply(reply_parts(text, finished, provider), finished.stop_reason, usage, model, provider)
 
     def _tell_once(self, call: CallScope, message: str) -> None:
         if message not in self._told:
@@ -382,7 +374,7 @@ class ResilientCaller:
             call.notice(message)
 
 
-def _tell_breaker(call: CallScope, in_flight: InFlightCall, breaker: Breaker) -> None:
-    changed = breaker.change()
+def _tell_breaker(call: CallScope, in_flight: InFlightCall) -> None:
+    changed = in_flight.breaker.change()
     if changed is not None and call.on_breaker is not None:
         call.on_breaker(in_flight.info.name, in_flight.connection.provider.name, *changed)

@@ -44,12 +44,13 @@ class ProviderLookup(Protocol):
 class Connection:
     """A provider in use. `breakers` and `quotas` are by the model's name: one that is down says nothing of the others.
 
-    `prices` are those that its server knows; None: it was not asked.
+    `limiter` holds to the rates that its description declares; None: it declares none. `prices` are those that its
+    server knows; None: it was not asked.
     """
 
     provider: Provider
     client: Client
-    limiter: Limiter
+    limiter: Limiter | None
     breakers: dict[str, Breaker] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     prices: dict[str, Price] | None = None
@@ -82,8 +83,8 @@ class Connections:
             raise TaskError(error.message, category=Category.CONFIG, code=error.code, hint=error.hint) from error
 
     def _connection(self, provider: Provider, client: Client) -> Connection:
-        limiter = Limiter(self._clock, provider.requests_per_minute, provider.tokens_per_minute)
-        return Connection(provider, client, limiter)
+        rates = provider.requests_per_minute, provider.tokens_per_minute
+        return Connection(provider, client, Limiter(self._clock, *rates) if any(rates) else None)
 
     def options(self, connection: Connection, options: Mapping[str, Any]) -> JsonObject:
         """Return options as the client is given them. Raises TaskError (category config) for wrong ones."""
@@ -97,7 +98,7 @@ class Connections:
         return breaker
 
     def quota(self, connection: Connection, model: str) -> Quota:
-        """Return what the server says of its limits for one model."""
+        """Return what keeps to the limits that the server says for one model; made when it says some."""
         quota = connection.quotas.get(model)
         if quota is None:
             quota = connection.quotas[model] = Quota(self._clock)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from nika_core.engine.llm.breaker import Breaker
 from nika_core.engine.llm.connections import Connection
 from nika_core.errors import Category, TaskError
 from nika_core.model.json import JsonObject
@@ -36,6 +37,7 @@ class Candidate:
 
     connection: Connection
     info: ModelInfo
+    breaker: Breaker
     request: ModelRequest
     name: str
 

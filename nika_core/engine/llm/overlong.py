@@ -43,27 +43,22 @@ class Excesses:
 
     def learn(self, in_flight: InFlightCall, tokens: int) -> None:
         """Keep by how much a call took more than it was asked to, if it did."""
-        key = _key(in_flight)
+        key = in_flight.connection.provider.name, in_flight.info.name
         self._most[key] = max(self._most.get(key, 0), tokens - in_flight.worst.total_tokens)
-
-    def meter(self, in_flight: InFlightCall, max_tokens: int) -> ReplyMeter:
-        """Return what counts the text of a reply that may have `max_tokens`."""
-        return ReplyMeter(self, in_flight, max_tokens)
 
     def enter(self, meter: ReplyMeter) -> None:
         """Let a call grow with the others to its model."""
-        key = _key(meter.in_flight)
-        self._meters.setdefault(key, {})[meter] = None
-        if excess := self._most.get(key, 0):
+        self._meters.setdefault(meter.model, {})[meter] = None
+        if excess := self._most.get(meter.model, 0):
             meter.grow_within_task(excess)
 
     def leave(self, meter: ReplyMeter) -> None:
         """Forget a call that has ended."""
-        self._meters[_key(meter.in_flight)].pop(meter, None)
+        self._meters[meter.model].pop(meter, None)
 
     def overlong(self, meter: ReplyMeter, tokens: int, piece: int) -> None:
         """Make room for what a reply and all like it may have next; stop those that get none."""
-        key = _key(meter.in_flight)
+        key = meter.model
         longest = self._pieces[key] = max(self._pieces.get(key, 0), piece)
         may_be = meter.in_flight.prompt + tokens + longest
         meter.grow(may_be)
@@ -73,23 +68,28 @@ class Excesses:
 
 
 class ReplyMeter:
-    """Counts the text of one reply; a context in which it is read, that ends with TaskError if it is stopped."""
+    """Counts the text of a reply that may have `max_tokens`.
+
+    It is a context in which the reply is read, and ends with TaskError if it is stopped. `stopped`: the error that
+    stopped it; what comes from then on is not read any more.
+    """
 
     def __init__(self, excesses: Excesses, in_flight: InFlightCall, max_tokens: int) -> None:
         self.in_flight = in_flight
+        self.model = in_flight.connection.provider.name, in_flight.info.name
+        self.stopped: TaskError | None = None
         self._excesses = excesses
         self._max_tokens = max_tokens
         self._bytes = 0
-        self._stopped: TaskError | None = None
         self._scope = asyncio.timeout(None)
         self._is_read = False
 
     async def __aenter__(self) -> Self:
         self._excesses.enter(self)
-        if self._stopped is not None:
+        if self.stopped is not None:
             self._excesses.leave(self)
-            self._stopped.usage = NOTHING  # nothing was sent
-            raise self._stopped
+            self.stopped.usage = NOTHING  # nothing was sent
+            raise self.stopped
         self._is_read = True
         await self._scope.__aenter__()
         return self
@@ -101,18 +101,13 @@ class ReplyMeter:
         try:
             await self._scope.__aexit__(kind, error, trace)
         except TimeoutError:
-            if self._stopped is None:
+            if self.stopped is None:
                 raise
-            raise self._stopped from None
+            raise self.stopped from None
 
     def end(self) -> None:
         """Note that the reply is whole, so that nothing stops it any more."""
         self._excesses.leave(self)
-
-    def check(self) -> None:
-        """Raise TaskError if the call was stopped: what comes now is not read any more."""
-        if self._stopped is not None:
-            raise self._stopped
 
     def add(self, text: str) -> None:
         """Count a piece of text that came, perhaps an empty one. Raise TaskError if no more can be read."""
@@ -122,7 +117,8 @@ class ReplyMeter:
         tokens = -(-self._bytes // _BYTES_PER_TOKEN)
         if tokens > self._max_tokens * MOST_PER_TOKEN:
             self._excesses.overlong(self, tokens, -(-size // _BYTES_PER_TOKEN))
-            self.check()
+            if self.stopped is not None:
+                raise self.stopped
 
     def grow_within_task(self, excess: int) -> None:
         """Reserve what the model may take more, up to the limit of the task: a longer reply will be stopped there."""
@@ -136,8 +132,8 @@ class ReplyMeter:
         cost = self._excesses.cost(in_flight.connection.provider.name, in_flight.info, excess)
         most = None if cost is None else in_flight.worst.cost_usd + cost
         short = in_flight.reservation.grow(tokens, most)
-        if short is not None and self._stopped is None:
-            self._stopped = self._refusal(short, excess)
+        if short is not None and self.stopped is None:
+            self.stopped = self._refusal(short, excess)
             if self._is_read:
                 self._scope.reschedule(asyncio.get_running_loop().time())
 
@@ -154,7 +150,3 @@ class ReplyMeter:
             hint=f"Raise {short.limit}, or use a server that keeps to maxTokens.",
             output="".join(self.in_flight.text) or None,
         )
-
-
-def _key(in_flight: InFlightCall) -> tuple[str, str]:
-    return in_flight.connection.provider.name, in_flight.info.name

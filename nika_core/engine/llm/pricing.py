@@ -11,7 +11,6 @@ from decimal import Decimal
 from nika_core.engine.llm.public_prices import PublicPrices, cost_of
 from nika_core.model.usage import Usage
 from nika_core.plugin import ModelInfo, Price
-from nika_core.values import replace
 
 
 class Prices:
@@ -47,13 +46,6 @@ class Prices:
             return cost_of(price, usage) * (1 - discount if batch else 1)
         public = None if self._public is None else self._public.cost(provider, info.name, usage)
         return public if public is None or not batch else public * (1 - info.batch_discount)
-
-    def priced(self, provider: str, info: ModelInfo, usage: Usage, *, batch: bool = False) -> Usage:
-        """Return `usage` with its cost, or with the model among the unpriced ones."""
-        cost = self.cost(provider, info, usage, batch=batch)
-        if cost is None:
-            return replace(usage, cost_usd=Decimal(0), unpriced=(info.name,))
-        return replace(usage, cost_usd=cost, unpriced=())
 
     def _known(self, info: ModelInfo) -> bool:
         return info.name in self._overrides or info.free or info.price is not None

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from nika_core.engine.core.ports import CallScope
-from nika_core.engine.llm.connections import Connections
 from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.quota import wants_of
 from nika_core.engine.llm.usage_settlement import InFlightCall
@@ -19,8 +18,7 @@ _NOTABLE: Final = 2.0  # seconds; a shorter wait is nobody's concern
 class RateWaits:
     """Those of one run."""
 
-    def __init__(self, connections: Connections, governor: Governor | None) -> None:
-        self._connections = connections
+    def __init__(self, governor: Governor | None) -> None:
         self._governor = governor
         self._told: set[tuple[str, str]] = set()
 
@@ -31,6 +29,7 @@ class RateWaits:
             output: tokens of the reply, at most.
         """
         connection, model = in_flight.connection, in_flight.info.name
+        quota, limiter = connection.quotas.get(model), connection.limiter
         tokens = in_flight.worst.total_tokens
 
         def on_wait(seconds: float, cause: str) -> None:
@@ -45,8 +44,10 @@ class RateWaits:
                 )
 
         try:
-            await self._connections.quota(connection, model).acquire(tokens, output, on_wait)
-            await connection.limiter.acquire(tokens, on_wait)
+            if quota is not None:
+                await quota.acquire(tokens, output, on_wait)
+            if limiter is not None:
+                await limiter.acquire(tokens, on_wait)
             if self._governor is not None:
                 await self._governor.acquire(connection.provider, model, wants_of(tokens, output), on_wait)
         finally:

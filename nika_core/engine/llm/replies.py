@@ -68,13 +68,13 @@ def reply_json(reply: ModelReply) -> JsonObject:
     }
 
 
-def reply_of(found: Json) -> ModelReply | None:
-    """Return the reply of such JSON, `reused` set; None if it is no reply (somebody else wrote it)."""
+def reply_of(found: Json, provider: str = "") -> ModelReply | None:
+    """Return a provider's reply of such JSON, `reused` set; None if it is no reply (somebody else wrote it)."""
     if not isinstance(found, dict):
         return None
     try:
         parts = tuple(part_of(part) for part in found["parts"])
-        return ModelReply(parts, found["stopReason"], usage_of(found["usage"]), found["model"], reused=True)
+        return ModelReply(parts, found["stopReason"], usage_of(found["usage"]), found["model"], provider, reused=True)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from nika_core import codes
 from nika_core.errors import Category, TaskError
@@ -20,11 +20,14 @@ _FOR_TOOLS: Final = 1024  # a server's own words about tools or a schema
 LEAST_MAX_TOKENS: Final = 256  # a shorter reply helps nobody: then the call is refused, with the figures
 
 
-def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> ModelRequest:
+def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo, **known: Any) -> ModelRequest:
     """Fill in the agent block's system prompt, temperature, effort and `maxTokens`, if the request says nothing.
 
     A temperature or an effort that is set for all tasks is left out for a model that takes none (see
     `require_abilities`).
+
+    Args:
+        known: other fields that are to be set.
     """
     system = request.system
     if system is None and isinstance(agent.system_prompt, str):
@@ -38,6 +41,7 @@ def with_defaults(request: ModelRequest, agent: AgentBlock, info: ModelInfo) -> 
         cache_prompt=info.prompt_cache
         and (agent.cache_prompt if request.cache_prompt is None else request.cache_prompt),
         effort=agent.effort if request.effort is None and agent.effort in info.efforts else request.effort,
+        **known,
     )
 
 
@@ -150,8 +154,8 @@ def wanted_tokens(request: ModelRequest, info: ModelInfo) -> int:
     return min(default, info.max_output_tokens or default)
 
 
-def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> ModelRequest:
-    """Set `max_tokens` so that prompt and reply fit the model.
+def fitting_max_tokens(request: ModelRequest, info: ModelInfo, prompt: int, room: int | None) -> int:
+    """Return the `max_tokens` with which prompt and reply fit the model.
 
     Args:
         prompt: tokens of the prompt.
@@ -177,4 +181,4 @@ def fit_context(request: ModelRequest, info: ModelInfo, prompt: int, room: int |
             hint="Shorten the prompt, lower maxTokens, choose a model that holds more, "
             "or set `overflow: summarize` in the `agent:` block.",
         )
-    return replace(request, max_tokens=wanted)
+    return wanted

@@ -16,13 +16,13 @@ from nika_core.engine.llm.governor import Governor
 from nika_core.engine.llm.overlong import Excesses
 from nika_core.engine.llm.pricing import Prices
 from nika_core.engine.llm.quota import wants_of
-from nika_core.engine.llm.request_defaults import fit_context, most_tokens, require_abilities, wanted_tokens
+from nika_core.engine.llm.request_defaults import fitting_max_tokens, most_tokens, require_abilities, wanted_tokens
 from nika_core.engine.llm.streaming import count
 from nika_core.engine.llm.usage_settlement import InFlightCall
 from nika_core.errors import Category, TaskError
 from nika_core.model.clock import Clock
 from nika_core.model.usage import Usage
-from nika_core.plugin import ModelInfo, ModelRequest, estimate_tokens
+from nika_core.plugin import ModelRequest, estimate_tokens
 from nika_core.values import dataclass, replace
 
 _PATIENCE: Final = 2.0  # seconds that a call waits for its first model although it has a fallback
@@ -33,10 +33,10 @@ class _Need:
     """What a call may take: `tokens` and `cost` if its server keeps to what it is asked for, `most` and `most_cost` as
     it is known to do, `reserved` and `dearest` with the models that may follow it.
 
-    `prompt` is what its prompt has, as far as anybody knows.
+    `prompt` is what its prompt has, as far as anybody knows, and `max_tokens` what its reply may have.
     """
 
-    request: ModelRequest
+    max_tokens: int
     prompt: int
     tokens: int
     cost: Decimal | None
@@ -67,7 +67,6 @@ class Reserver:
         batch_policy: BatchPolicy | None,
         admitted: AdmittedCalls,
         tell: Callable[[CallScope, str], None],
-        labels: Mapping[str, str],
         governor: Governor | None,
         excesses: Excesses,
     ) -> None:
@@ -78,7 +77,6 @@ class Reserver:
         self._batch_policy = batch_policy
         self._admitted = admitted
         self._tell_once = tell
-        self._labels = labels
         self._governor = governor
         self._excesses = excesses
 
@@ -92,7 +90,7 @@ class Reserver:
         """
         candidate = candidates[0]
         connection, info, meant = candidate.connection, candidate.info, candidate.request
-        self._connections.breaker(connection, info.name).refuse_while_open()
+        candidate.breaker.refuse_while_open()
         unsent = require_abilities(meant, call.agent, info)
         if unsent is not None:
             self._tell_once(call, unsent)
@@ -106,9 +104,9 @@ class Reserver:
             prompt = (await count(meant, connection)).input_tokens
             need = self._need(candidates, call, room, prompt, batch=batch)
         key = meant.key or f"{call.key}/{candidate.name}"
-        ready = replace(need.request, key=key, run=call.run_id, task=call.task_id, labels=self._labels)
+        ready = replace(meant, max_tokens=need.max_tokens, key=key)
         if len(candidates) > 1:
-            await self._refuse_while_limited(connection, info.name, wants_of(need.tokens, ready.max_tokens or 0))
+            await self._refuse_while_limited(connection, info.name, wants_of(need.tokens, need.max_tokens))
         if kept is not None and kept.is_open:
             if need.reserved <= kept.tokens and _at_most(need.dearest, kept.cost):
                 in_flight = self._in_flight(candidate, kept, need, batch=batch)
@@ -161,7 +159,8 @@ class Reserver:
     async def _refuse_while_limited(self, connection: Connection, model: str, wants: Mapping[str, float]) -> None:
         """Raise TaskError if a model with others after it would have to wait for long: the next one is asked."""
         tokens, output = int(wants["tokens"]), int(wants["output_tokens"])
-        seconds = self._connections.quota(connection, model).wait(tokens, output)
+        quota = connection.quotas.get(model)
+        seconds = 0.0 if quota is None else quota.wait(tokens, output)
         if self._governor is not None:
             seconds = max(seconds, await self._governor.wait(connection.provider, model, wants))
         if seconds > _PATIENCE:
@@ -190,7 +189,7 @@ class Reserver:
             need = self._need(candidates, call, room, bound, batch=batch)
         except TaskError:  # by that bound it is too much: the counter may say otherwise
             return None
-        if need.request.max_tokens != wanted_tokens(candidate.request, candidate.info):
+        if need.max_tokens != wanted_tokens(candidate.request, candidate.info):
             return None  # the answer would be cut short for a prompt that may be much shorter
         fits = ledger.fits(call.account, need.reserved, need.dearest, call.budgets)
         return replace(need, prompt=estimate_tokens(candidate.request)) if fits else None
@@ -200,13 +199,13 @@ class Reserver:
     ) -> _Need:
         """Return what a call needs whose prompt has `prompt` tokens. Raise TaskError if it is too long, or refused."""
         candidate = candidates[0]
-        ready = fit_context(candidate.request, candidate.info, prompt, room)
-        tokens, cost = self._worst_case(ready, call, candidate.connection, candidate.info, prompt, batch=batch)
+        reply = fitting_max_tokens(candidate.request, candidate.info, prompt, room)
+        tokens, cost = self._worst_case(candidate, call, prompt, reply, batch=batch)
         most = self._with_excess(candidate, tokens, cost, room)
         each = [most, *(self._at_most(other, room, prompt) for other in candidates[1:])]
         reserved = max(amount for amount, _ in each)
         dearest = max((cost for _, cost in each if cost is not None), default=None)
-        return _Need(ready, prompt, tokens, cost, *most, reserved, dearest)
+        return _Need(reply, prompt, tokens, cost, *most, reserved, dearest)
 
     def _with_excess(
         self, candidate: Candidate, tokens: int, cost: Decimal | None, room: int | None
@@ -235,6 +234,7 @@ class Reserver:
         return InFlightCall(
             candidate.connection,
             candidate.info,
+            candidate.breaker,
             reservation,
             Usage(need.tokens, 0, need.cost or Decimal(0)),
             need.prompt,
@@ -250,7 +250,7 @@ class Reserver:
         """
         prompt = max(estimate_tokens(candidate.request), counted)
         try:
-            reply = fit_context(candidate.request, candidate.info, prompt, room).max_tokens or 0
+            reply = fitting_max_tokens(candidate.request, candidate.info, prompt, room)
         except TaskError:  # it cannot hold the conversation, and will not be asked
             return 0, None
         worst = Usage(prompt, reply, cache_write_tokens=prompt if candidate.request.cache_prompt else 0)
@@ -258,24 +258,16 @@ class Reserver:
         return self._with_excess(candidate, prompt + reply, cost, room)
 
     def _worst_case(
-        self,
-        request: ModelRequest,
-        call: CallScope,
-        connection: Connection,
-        info: ModelInfo,
-        prompt: int,
-        *,
-        batch: bool,
+        self, candidate: Candidate, call: CallScope, prompt: int, reply: int, *, batch: bool
     ) -> tuple[int, Decimal | None]:
         """Return what the call may take, in tokens and dollars (None: unknown). Raise TaskError if a policy refuses."""
-        tokens = prompt + (request.max_tokens or 0)
-        worst = Usage(prompt, request.max_tokens or 0, cache_write_tokens=prompt if request.cache_prompt else 0)
-        cost = self._prices.cost(connection.provider.name, info, worst, batch=batch)
+        worst = Usage(prompt, reply, cache_write_tokens=prompt if candidate.request.cache_prompt else 0)
+        cost = self._prices.cost(candidate.connection.provider.name, candidate.info, worst, batch=batch)
         bound = self._budget.ledger.bounds.run_cost
         if cost is None and bound is not None:
             self._tell_once(
                 call,
-                f"The price of the model '{info.name}' is not known: {bound.name} cannot bound what it costs, only the "
-                "limits of tokens do. Give its price under `prices:` in nika.yaml.",
+                f"The price of the model '{candidate.info.name}' is not known: {bound.name} cannot bound what it "
+                "costs, only the limits of tokens do. Give its price under `prices:` in nika.yaml.",
             )
-        return tokens, cost
+        return prompt + reply, cost

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from nika_core.engine.core.ports import CallScope
 from nika_core.engine.fair_turns import FairTurns
 from nika_core.engine.llm.connections import Connection
 from nika_core.engine.llm.overlong import ReplyMeter
@@ -19,17 +20,11 @@ _SHOWN_ONCE: Final = frozenset({Category.NETWORK, Category.TIMEOUT})
 
 
 async def stream_reply(
-    request: ModelRequest,
-    connection: Connection,
-    text: list[str],
-    turns: FairTurns,
-    on_text: Callable[[str], None] | None,
-    heartbeat: Callable[[], None] | None = None,
-    on_notice: Callable[[str], None] | None = None,
-    meter: ReplyMeter | None = None,
+    request: ModelRequest, meter: ReplyMeter, call: CallScope, turns: FairTurns, on_notice: Callable[[str], None]
 ) -> Finished:
-    """Stream a reply into `on_text` and `text`. Raise TaskError, also for a stream that ends without its end, or that
-    its `meter` stops.
+    """Stream a reply into the text of its call in flight, which `meter` counts, and to those that watch `call`.
+
+    Raise TaskError, also for a stream that ends without its end, or that its `meter` stops.
 
     A server, or a client that had to wait, may have many pieces at hand: between them others have their `turns`.
 
@@ -37,46 +32,37 @@ async def stream_reply(
     shown twice.
     """
     try:
-        return await _stream(request, connection, text, turns, on_text, heartbeat, on_notice, meter)
+        return await _stream(request, meter, call, turns, on_notice)
     except TaskError as error:
         consumed = not isinstance(error.usage, Usage) or error.usage.total_tokens != 0
-        if text and consumed and error.category in _SHOWN_ONCE:
+        if meter.in_flight.text and consumed and error.category in _SHOWN_ONCE:
             error.retriable = False
         raise
 
 
 async def _stream(
-    request: ModelRequest,
-    connection: Connection,
-    text: list[str],
-    turns: FairTurns,
-    on_text: Callable[[str], None] | None,
-    heartbeat: Callable[[], None] | None,
-    on_notice: Callable[[str], None] | None,
-    meter: ReplyMeter | None,
+    request: ModelRequest, meter: ReplyMeter, call: CallScope, turns: FairTurns, on_notice: Callable[[str], None]
 ) -> Finished:
+    connection, text = meter.in_flight.connection, meter.in_flight.text
     provider = connection.provider.name
     chunks = connection.client.stream(request)
     try:
         async for chunk in chunks:
-            if heartbeat is not None:
-                heartbeat()
+            if call.heartbeat is not None:
+                call.heartbeat()
             if isinstance(chunk, ClientNotice):
-                if on_notice is not None:
-                    on_notice(chunk.message)
+                on_notice(chunk.message)
                 continue
             if not isinstance(chunk, TextDelta):
-                if meter is not None:
-                    meter.end()
+                meter.end()
                 return chunk
-            if meter is not None:
-                meter.check()
+            if meter.stopped is not None:
+                raise meter.stopped
             if chunk.text:
                 text.append(chunk.text)
-                if on_text is not None:
-                    on_text(chunk.text)
-            if meter is not None:
-                meter.add(chunk.text)
+                if call.on_text is not None:
+                    call.on_text(chunk.text)
+            meter.add(chunk.text)
             if turns.over:
                 await turns.acquire()
     except (TaskError, asyncio.CancelledError):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from secrets import token_hex
 from typing import Final
 
+from nika_core.engine.llm.breaker import Breaker
 from nika_core.engine.llm.budget import Reservation
 from nika_core.engine.llm.connections import Connection
 from nika_core.engine.llm.pricing import Prices
@@ -32,6 +33,7 @@ class InFlightCall:
 
     connection: Connection
     info: ModelInfo
+    breaker: Breaker
     reservation: Reservation
     worst: Usage
     prompt: int
@@ -74,18 +76,21 @@ class UsageSettlement:
         than its tokens can hold.
         """
         told = finished.usage if _believable(finished.usage) else NOTHING
-        text = "".join(in_flight.text)
-        written = tokens_of(text, finished.tool_calls)
-        counted = (told.output_tokens > 0 or not written) and told.output_tokens * MOST_PER_TOKEN >= tokens_of(text)
+        text, calls = "".join(in_flight.text), finished.tool_calls
+        in_text = written = tokens_of(text)
+        if calls:
+            written = tokens_of(text, calls)
+        counted = (told.output_tokens > 0 or not written) and told.output_tokens * MOST_PER_TOKEN >= in_text
+        prompt = told.input_tokens or in_flight.prompt
         real = replace(
             told,
-            input_tokens=told.input_tokens or in_flight.prompt,
+            input_tokens=prompt,
             output_tokens=told.output_tokens if counted else written,
+            estimated=told.estimated or not counted or prompt != told.input_tokens,
+            models=(finished.model or in_flight.info.name,),
         )
         known = not told.estimated and counted and (told.output_tokens > 0 or told.input_tokens > 0)
-        real = replace(real, estimated=told.estimated or real.counts != told.counts)
-        usage = replace(self._priced(in_flight, real), models=(finished.model or in_flight.info.name,))
-        bill = finished.billed_usd
+        usage, bill = self._priced(in_flight, real), finished.billed_usd
         # Nobody's calls are free because a server says so: a bill of nothing leaves the price as it is.
         if isinstance(bill, Decimal) and bill.is_finite() and bill > 0:
             usage = replace(usage, cost_usd=bill, unpriced=())
@@ -133,10 +138,17 @@ class UsageSettlement:
         in_flight.unknown = Usage(max(0, worst.total_tokens - told.total_tokens), 0, cost)
 
     def _priced(self, in_flight: InFlightCall, usage: Usage) -> Usage:
-        priced = self._prices.priced(in_flight.connection.provider.name, in_flight.info, usage, batch=in_flight.batch)
-        full = self._prices.cost(in_flight.connection.provider.name, in_flight.info, usage) if in_flight.batch else None
-        saved = Decimal(0) if full is None else full - priced.cost_usd
-        return replace(priced, calls=max(1, usage.calls), saved_usd=saved)
+        """Return the usage of one call with its cost, or with the model among the unpriced ones."""
+        provider, info = in_flight.connection.provider.name, in_flight.info
+        cost = self._prices.cost(provider, info, usage, batch=in_flight.batch)
+        full = self._prices.cost(provider, info, usage) if in_flight.batch else cost
+        return replace(
+            usage,
+            cost_usd=cost or Decimal(0),
+            unpriced=(info.name,) if cost is None else (),
+            calls=max(1, usage.calls),
+            saved_usd=Decimal(0) if cost is None or full is None else full - cost,
+        )
 
 
 def _believable(told: Usage) -> bool:

@@ -30,9 +30,7 @@ def test_the_models_own_price_comes_before_the_public_list() -> None:
 
 
 def test_a_free_model_costs_nothing() -> None:
-    priced = Prices().priced("mock", ModelInfo("mock", free=True), MILLION)
-    assert priced.cost_usd == 0
-    assert priced.unpriced == ()
+    assert Prices().cost("mock", ModelInfo("mock", free=True), MILLION) == 0
 
 
 def test_the_public_list_knows_models_of_providers_that_it_does_not_know_by_name() -> None:
@@ -41,10 +39,7 @@ def test_the_public_list_knows_models_of_providers_that_it_does_not_know_by_name
 
 
 def test_a_model_that_nobody_knows_is_unpriced_and_not_free() -> None:
-    prices = Prices()
-    info = ModelInfo("acme-large-of-nowhere")
-    assert prices.cost("acme", info, MILLION) is None
-    assert prices.priced("acme", info, MILLION).unpriced == ("acme-large-of-nowhere",)
+    assert Prices().cost("acme", ModelInfo("acme-large-of-nowhere"), MILLION) is None
 
 
 def test_a_provider_that_the_list_knows_has_the_last_word_on_its_models() -> None:
