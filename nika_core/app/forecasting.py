@@ -216,7 +216,7 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
 
 
 def rounds_of(task: Task) -> Repetitions | None:
-    """Return how many rounds a task has; None if it is no loop."""
+    """Return how many rounds a task has; None if it is not a loop."""
     return None if task.repeat is None else Repetitions(1, task.repeat.max_rounds)
 
 

@@ -158,7 +158,7 @@ class _Conversation:
         return await overflow.summarized(self._prompt, request, info, self._context)
 
     def _ended(self, reply: ModelReply) -> None:
-        """Raise TaskError if the reply is no answer: what was paid for once is not asked for again."""
+        """Raise TaskError if the reply is not an answer: what was paid for once is not asked for again."""
         if reply.stop_reason == "refusal":
             raise self._error(f"the model {reply.model!r} refused to answer", Category.PROVIDER, "ask otherwise")
         if reply.stop_reason == "maxTokens":

@@ -184,7 +184,11 @@ def _backup(target: Path, content: bytes, mode: int) -> Path:
         kept = target.with_name(f"{target.name}{BACKUP}{f'.{number}' if number > 1 else ''}")
         try:
             with kept.open("xb") as file:
-                _fill(file, content, mode)
+                try:
+                    _fill(file, content, mode)
+                except BaseException:  # half of the old text is not to be taken for it
+                    kept.unlink(missing_ok=True)
+                    raise
         except FileExistsError:
             with contextlib.suppress(FileError):
                 if read_file(kept, len(content)) == content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -41,6 +42,16 @@ def test_writing_leaves_the_old_text_beside_the_file(file: Path) -> None:
 def test_without_a_backup_there_is_only_the_file(file: Path) -> None:
     migrate_paths([file], write=True, backup=False)
     assert [path.name for path in file.parent.iterdir()] == ["w.nika.yaml"]
+
+
+def test_a_full_disk_leaves_the_file_and_no_half_of_a_backup(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    (result,) = migrate_paths([file], write=True)
+    assert (result.written, file.read_text()) == (False, OLD)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_an_older_backup_is_never_overwritten(file: Path) -> None:

@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from nika_core.plugin import Category, TaskError
 from nika_keyword_mcp import remote_answers, wire
 from nika_keyword_mcp.remote_answers import BROKEN, SentRequest
-from nika_keyword_mcp.servers import Server
+from nika_keyword_mcp.servers import FILE, SECTION, Server, is_url
 from nika_keyword_mcp.wire import JsonRpc
 
 _CONNECT_SECONDS: Final = 30.0
@@ -27,9 +27,11 @@ async def streams(server: Server, guarded: httpx2.AsyncClient, stack: AsyncExitS
     """Return the SDK's transport over a guarded client: no proxies, no redirects to elsewhere. Raise TaskError.
 
     Args:
-        junk: is told what comes that is no message.
+        junk: is told what comes that is not a message.
     """
     try:
+        if not is_url(server.url):  # what a variable stands for is known only now
+            raise ValueError("the url is not one such as https://example.com/mcp")
         httpx2.URL(server.url)
         client = httpx2.AsyncClient(
             headers=dict(server.headers),
@@ -41,6 +43,7 @@ async def streams(server: Server, guarded: httpx2.AsyncClient, stack: AsyncExitS
         raise TaskError(
             f"the MCP server '{server.name}' has a url or headers that cannot be used: {error}",
             category=Category.CONFIG,
+            hint=f"correct them under `{SECTION}` or in {FILE}, and the variables that stand in them",
         ) from None
     await stack.enter_async_context(client)
     return streamable_http_client(server.url, http_client=client, max_sse_event_size=wire.MAX_MESSAGE)

@@ -44,6 +44,9 @@ _TEMPLATE: Final = re.compile(
 )
 _USER_AND_PASSWORD: Final = re.compile(r"(?<=://)[^/?#]*@")
 _OTHER_KEYS: Final = ("serverUrl", "httpUrl", "endpoint", "uri")  # what other clients write for `url`
+_URL: Final = re.compile(
+    r"https?://([^/?#@\s]*@)?(\[[0-9a-f:.%]+\]|[^/?#:@\[\]\s]+)(?P<port>:\d{1,5})?([/?#]\S*)?\Z", re.IGNORECASE
+)
 _HTTP_TYPES: Final = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http"})
 
 
@@ -168,6 +171,12 @@ def _server(name: str, entry: Mapping[str, Any], origin: str) -> Server:
     )
 
 
+def is_url(text: str) -> bool:
+    """Return whether a text is the http or https URL of a server, with a host and with a port that there can be."""
+    found = _URL.match(text)
+    return found is not None and int((found["port"] or ":1")[1:]) in range(1, 65_536)
+
+
 def why_not_usable(server: Server) -> str | None:
     """Return why a declared server cannot be used: what is missing, or what excludes each other."""
     if server.fault:
@@ -176,8 +185,9 @@ def why_not_usable(server: Server) -> str | None:
         return NEEDS
     if server.url and server.type and server.type not in _HTTP_TYPES:
         return f"has the type '{server.type[:80]}': only stdio and http (streamable HTTP) are supported"
-    if server.url and not server.url.startswith(("http://", "https://", "${")):
-        return f"has the url '{server.url[:80]}', which is not an http:// or https:// URL"
+    if server.url and "${" not in server.url and not is_url(server.url):
+        shown = re.sub(r"//.*@", "//***@", server.url)[:80]
+        return f"has the url '{shown}', which is not a URL such as https://example.com/mcp"
     if server.origin != FILE:  # in the file of other clients {{ }} is plain text
         texts = (server.command, *server.args, *server.env.values(), server.cwd, server.url, *server.headers.values())
         for text in texts:
