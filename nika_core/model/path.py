@@ -16,6 +16,7 @@ from nika_core.model.nearest import nearest
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _LENGTH: Final = "write | length for how long it is"
+_TEXT_INSIDE: Final = "only a whole output that is JSON text is read by path, not text inside of one"
 _DECODER: Final = json.JSONDecoder()
 _MAX_NAMES: Final = 8
 
@@ -60,19 +61,27 @@ def read_path(value: Json, path: Sequence[str], *, max_depth: int = 50, subject:
             value = value[step]
         elif isinstance(value, list | tuple):
             if not _INDEX.fullmatch(step):
-                rest = ".".join(path[taken:])
-                hint = f"write .0 for the first item, or | pluck('{rest}') for a list of that part of all items"
-                hint = _LENGTH if rest == "length" else hint
-                raise _missing(path, taken, subject, f"is a list, and '{step}' is not an index", hint)
+                reason = f"is a list, and '{step}' is not an index"
+                raise _missing(path, taken, subject, reason, list_hint(path[taken:]))
             if int(step) >= len(value):
                 raise _missing(path, taken, subject, f"has {len(value)} items, none at index {step} (the first is 0)")
             value = value[int(step)]
         else:
-            why = _LENGTH if step == "length" and isinstance(value, str) else None
-            if isinstance(value, str) and value[:1] in "{[":
-                why = "only a whole output that is JSON text is read by path, not text inside of one"
+            why = text_hint(step) if isinstance(value, str) and (step == "length" or value[:1] in "{[") else None
             raise _missing(path, taken, subject, f"is {_kind(value)}, which has no '{step}'", why)
     return value
+
+
+def list_hint(rest: Sequence[str]) -> str:
+    """Return what to write instead of such a path into a list."""
+    if list(rest) == ["length"]:
+        return _LENGTH
+    return f"write .0 for the first item, or | pluck('{'.'.join(rest)}') for a list of that part of all items"
+
+
+def text_hint(step: str) -> str:
+    """Return what to write instead of a path with such a step into a text."""
+    return _LENGTH if step == "length" else _TEXT_INSIDE
 
 
 def _parsed(text: str, max_depth: int, subject: str) -> Json:

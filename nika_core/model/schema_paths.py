@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nika_core.model.json import Json, JsonObject
 from nika_core.model.nearest import nearest
+from nika_core.model.path import list_hint, text_hint
 from nika_core.values import dataclass
 
 # With one of these, what an object may hold cannot be told from its `properties` alone.
@@ -28,6 +29,7 @@ class NotThere:
 def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
     """Return why no value that `schema` allows has something at `path`; None: one may have."""
     here: Json = schema
+    may_be_json = True  # a text: a whole value may be JSON text, and so may be an item of a list that is one
     for taken, step in enumerate(path):
         if not isinstance(here, dict) or any(key in here for key in _OPEN):
             return None
@@ -39,21 +41,19 @@ def why_not_there(path: Sequence[str], schema: JsonObject) -> NotThere | None:
             here = properties[step]
         elif "array" in kinds and "object" not in kinds and kinds <= {"array", "null"}:
             if not step.isdecimal():
-                return NotThere(
-                    f"says that {_name(path, taken)} is a list, and '{step}' is not an index",
-                    f"write .0 for its first item, or | pluck('{'.'.join(path[taken:])}') for that part of all items",
-                )
+                reason = f"says that {_name(path, taken)} is a list, and '{step}' is not an index"
+                return NotThere(reason, list_hint(path[taken:]))
             here = _item(here, int(step))
-        elif kinds and not kinds & ({"object", "array"} if taken else {"object", "array", "string"}):
-            # A whole output that is a text may be JSON all the same; a text inside of one is a text.
-            return NotThere(
-                f"says that {_name(path, taken)} is {' or '.join(sorted(kinds))}, which has no '{step}'",
-                "end the path there",
-            )
+            may_be_json = not taken
+            continue
+        elif kinds and not kinds & ({"object", "array", "string"} if may_be_json else {"object", "array"}):
+            reason = f"says that {_name(path, taken)} is {' or '.join(sorted(kinds))}, which has no '{step}'"
+            return NotThere(reason, text_hint(step) if kinds == {"string"} else "end the path there")
         elif "object" in kinds and here.get("additionalProperties") is False and properties is None:
             return _undeclared(path, taken, here, {})
         else:
             return None
+        may_be_json = False
     return None
 
 

@@ -16,8 +16,11 @@ tasks:
       schema:
         type: object
         properties:
-          parts: {type: array, items: {type: object, properties: {title: {type: string}, more: {type: object}}}}
+          parts:
+            type: array
+            items: {type: object, properties: {title: {type: string}, more: {type: object}, kind: {enum: [a, b]}}}
 """
+TEXT = "only a whole output that is JSON text is read by path, not text inside of one"
 
 
 def problems(items: str, path: str, more: str = "") -> list[tuple[str, str | None]]:
@@ -29,7 +32,8 @@ def problems(items: str, path: str, more: str = "") -> list[tuple[str, str | Non
     ("items", "path", "reason", "hint"),
     [
         ('"{{plan.parts}}"', "titel", "declares no 'titel'", "did you mean 'title'?"),
-        ('"{{plan.parts}}"', "title.x", "says that 'title' is string, which has no 'x'", "end the path there"),
+        ('"{{plan.parts}}"', "title.x", "says that 'title' is string, which has no 'x'", TEXT),
+        ('"{{plan.parts | unique}}"', "titel", "declares no 'titel'", "did you mean 'title'?"),
         ("[{a: 1}, {a: 2, b: 3}]", "c", "declares no 'c'", "it declares: a, b"),
     ],
 )
@@ -61,7 +65,7 @@ def test_one_reference_in_two_lists_is_checked_for_each() -> None:
     )
     (problem,) = validate_workflow(text)
     assert problem.place is not None
-    assert problem.place.line == 12
+    assert problem.place.line == 14
 
 
 def test_the_key_of_the_list_and_its_condition_are_checked_too() -> None:
@@ -71,3 +75,10 @@ def test_the_key_of_the_list_and_its_condition_are_checked_too() -> None:
         "${each.item.name}: what is known of the items declares no 'name'",
         "${each.item.ttle}: what is known of the items declares no 'ttle'",
     ]
+
+
+def test_a_condition_for_each_item_compares_with_values_that_items_have() -> None:
+    assert problems('"{{plan.parts}}"', "title", """, when: "${each.item.kind} == 'c'\"""") == [
+        ("${each.item.kind} is never the text 'c'", "it is one of: 'a', 'b'")
+    ]
+    assert problems('"{{plan.parts}}"', "title", """, when: "${each.item.kind} == 'a'\"""") == []

@@ -7,15 +7,17 @@ from functools import partial
 
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
+from nika_core.document.checks.item_schema import item_schema
 from nika_core.errors import NikaError, Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Placeholder
-from nika_core.model.workflow import NodePath, Workflow
-from nika_core.plugin import TypedSource
+from nika_core.model.workflow import Binding, NodePath
+from nika_core.plugin import Scope, TypedSource
 from nika_core.template import CompiledCondition, describe_value, equal
+from nika_core.values import replace
 
 _MAX_SHOWN = 8  # values in one hint
 
@@ -23,7 +25,7 @@ _MAX_SHOWN = 8  # values in one hint
 def check_conditions(context: Context) -> Iterator[Problem]:
     """Check that conditions are not nested too deeply, and compare with values that can occur."""
     limit = context.limits.bounds.get(LimitKind.RECURSION)
-    for condition, at in _conditions(context.workflow):
+    for condition, at, scope in _conditions(context):
         if limit is not None and condition.depth > limit.value:
             yield Problem(
                 codes.DEPTH_LIMIT,
@@ -31,15 +33,15 @@ def check_conditions(context: Context) -> Iterator[Problem]:
                 at(()),
                 f"make it flatter, or raise {limit.name}",
             )
-        yield from _check_literals(context, condition, at)
+        yield from _check_literals(context, condition, at, scope)
 
 
 def _check_literals(
-    context: Context, condition: CompiledCondition, at: Callable[[NodePath], Place]
+    context: Context, condition: CompiledCondition, at: Callable[[NodePath], Place], scope: Scope
 ) -> Iterator[Problem]:
     """Report literals that are not among the values of what they are compared with."""
     for placeholder, literals in condition.comparisons():
-        values = _values(context, placeholder)
+        values = _values(context, placeholder, scope)
         for literal, offset in literals if values is not None else ():
             if values is not None and not any(equal(literal, value) for value in values):
                 texts = [value for value in values if isinstance(value, str)]
@@ -53,7 +55,7 @@ def _check_literals(
                 )
 
 
-def _values(context: Context, placeholder: Placeholder) -> list[Json] | None:
+def _values(context: Context, placeholder: Placeholder, scope: Scope) -> list[Json] | None:
     """Return all values that a placeholder can have; None if they are not known."""
     if placeholder.pipes:
         return None
@@ -61,7 +63,7 @@ def _values(context: Context, placeholder: Placeholder) -> list[Json] | None:
     for member in placeholder.members:
         try:
             source = context.catalog.source(member.source)
-            schema = source.schema(member, context.scope) if isinstance(source, TypedSource) else None
+            schema = source.schema(member, scope) if isinstance(source, TypedSource) else None
         except NikaError:  # reported elsewhere
             return None
         allowed = None if schema is None else schema.get("enum", [schema["const"]] if "const" in schema else None)
@@ -71,16 +73,18 @@ def _values(context: Context, placeholder: Placeholder) -> list[Json] | None:
     return values
 
 
-def _conditions(workflow: Workflow) -> Iterator[tuple[CompiledCondition, Callable[[NodePath], Place]]]:
-    """Yield every condition, with what returns the place of a part of it."""
-    for task in workflow.tasks:
+def _conditions(context: Context) -> Iterator[tuple[CompiledCondition, Callable[[NodePath], Place], Scope]]:
+    """Yield every condition, with what returns the place of a part of it, and what is known there."""
+    for task in context.workflow.tasks:
         if isinstance(task.when, CompiledCondition):
-            yield task.when, partial(_below, task.at, ("when",))
+            item = item_schema(context, task) if task.decides_per_item else None
+            scope = context.scope if item is None else replace(context.scope, known={Binding.ITEM: item})
+            yield task.when, partial(_below, task.at, ("when",)), scope
         if task.repeat is not None and isinstance(task.repeat.until, CompiledCondition):
-            yield task.repeat.until, partial(_below, task.at, ("repeat", "until"))
-    for flow in workflow.flows:
+            yield task.repeat.until, partial(_below, task.at, ("repeat", "until")), context.scope
+    for flow in context.workflow.flows:
         if isinstance(flow.condition, CompiledCondition):
-            yield flow.condition, partial(_below, flow.at, ("condition",))
+            yield flow.condition, partial(_below, flow.at, ("condition",)), context.scope
 
 
 def _below(at: Callable[[NodePath], Place], field: NodePath, path: NodePath) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from nika_core.document.checks.check_context import Context
 from nika_core.errors import NikaError
@@ -10,6 +11,8 @@ from nika_core.model.json import JsonObject
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import PayloadValue, Task
 from nika_core.plugin import TypedSource
+
+_KEEP_ITEMS: Final = frozenset({"compact", "unique", "where"})  # pipes that leave out items, and change none
 
 
 def item_schema(context: Context, task: Task) -> JsonObject | None:
@@ -23,7 +26,7 @@ def item_schema(context: Context, task: Task) -> JsonObject | None:
 
 
 def _of_placeholder(context: Context, placeholder: Placeholder) -> JsonObject | None:
-    if placeholder.pipes or placeholder.is_optional:
+    if placeholder.is_optional or any(pipe.name not in _KEEP_ITEMS for pipe in placeholder.pipes):
         return None
     try:
         source = context.catalog.source(placeholder.source)

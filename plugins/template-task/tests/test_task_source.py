@@ -32,6 +32,9 @@ SCHEMA = {
 }
 
 
+TEXT = "only a whole output that is JSON text is read by path, not text inside of one"
+
+
 def placeholder(path: str, default: Any = MISSING) -> Placeholder:
     return Placeholder("task", tuple(path.split(".")), default, 0, 0, f"{{{{{path}}}}}")
 
@@ -94,7 +97,7 @@ def test_fields_that_the_schema_declares_or_leaves_open_are_fine(path: str):
         ("report.items.0.nam", "declares no 'nam' in 'items.0'", "did you mean 'name'?"),
         ("report.items.first", "says that 'items' is a list, and 'first' is not an index", "write .0"),
         ("report.score.x", "says that 'score' is number, which has no 'x'", "end the path there"),
-        ("report.title.x", "says that 'title' is string, which has no 'x'", "end the path there"),
+        ("report.title.x", "says that 'title' is string, which has no 'x'", TEXT),
         ("report.pair.1.x", "declares no 'x' in 'pair.1'", "it declares none"),
         ("report.closed.x", "declares no 'x' in 'closed'", "it declares none"),
     ],
@@ -170,3 +173,22 @@ def test_a_condition_that_compares_with_another_word_than_the_schemas_is_refused
     assert problem.hint == "did you mean 'ok'?"
     assert problem.place is not None
     assert (problem.place.line, problem.place.column) == (6, 56)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("report.0.name", None),  # a line may be JSON text
+        ("report.0.name.first", None),
+        ("report.length", "write | length for how long it is"),
+        ("report.name", "write .0 for the first item, or | pluck('name') for a list of that part of all items"),
+    ],
+)
+def test_a_line_may_be_json_text_and_a_list_of_lines_has_no_fields(path: str, hint: str | None):
+    found = problems(path, schema={"type": "array", "items": {"type": "string"}})
+    assert [each for _, _, each in found] == ([hint] if hint else [])
+
+
+def test_a_text_inside_of_an_object_has_no_fields():
+    found = problems("report.text.x", schema={"type": "object", "properties": {"text": {"type": "string"}}})
+    assert [hint for _, _, hint in found] == [TEXT]
