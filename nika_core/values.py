@@ -115,7 +115,7 @@ class _Late:
 def _init(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
     """Compile `__init__`. It sets each field through its slot, which does not ask `__setattr__`.
 
-    A field that is no parameter (`init=False`) is left to `__post_init__`.
+    A field that is not a parameter (`init=False`) is left to `__post_init__`.
     """
     known: dict[str, Any] = {}
     by_position, by_name, body = ["self"], ["*"], []
@@ -143,7 +143,7 @@ def _init(cls: Any, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[...,
     return init
 
 
-# What `_slotted` leaves to Python's own `dataclass`, and what is no field.
+# What `_slotted` leaves to Python's own `dataclass`, and what is not a field.
 _RARE = re.compile(r"InitVar|KW_ONLY|\.ClassVar")
 _OF_CLASS = "ClassVar"
 

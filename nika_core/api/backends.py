@@ -122,7 +122,7 @@ def earlier(
 
     Raises:
         UsageError: the workflow is not on this machine, an event is missing (no worker could tell it), or
-            `rerun_from` is no id.
+            `rerun_from` is not an id.
     """
     from nika_core.app.backend.earlier_run import EarlierRun
 

@@ -112,13 +112,12 @@ def _with_chain(estimate: Estimate, prepared: PreparedRun) -> Estimate:
     """Return an estimate whose calls name all models that may answer them, and say whether prompts are cached."""
     if not estimate.calls:
         return estimate
-    calls = (
-        call if call.model is not None or call.fallback is not None else replace(call, fallback=prepared.agent.fallback)
-        for call in estimate.calls
-    )
-    asked = prepared.agent.cache_prompt
-    cached = (call if call.cache_prompt is not None else replace(call, cache_prompt=asked) for call in calls)
-    return replace(estimate, calls=tuple(cached))
+    agent, calls = prepared.agent, []
+    for call in estimate.calls:
+        fallback = agent.fallback if call.model is None and call.fallback is None else call.fallback
+        cache_prompt = agent.cache_prompt if call.cache_prompt is None else call.cache_prompt
+        calls.append(replace(call, fallback=fallback, cache_prompt=cache_prompt))
+    return replace(estimate, calls=tuple(calls))
 
 
 def models_called(prepared: PreparedRun) -> Iterator[tuple[str, str]]:
@@ -217,7 +216,7 @@ def known_task(prepared: PreparedRun, task: Task) -> Task:
 
 
 def rounds_of(task: Task) -> Repetitions | None:
-    """Return how many rounds a task has; None if it is no loop."""
+    """Return how many rounds a task has; None if it is not a loop."""
     return None if task.repeat is None else Repetitions(1, task.repeat.max_rounds)
 
 

@@ -64,7 +64,7 @@ class ModelChecks:
         self._running = running
         self._mocked = mocked
         self._keys = running and keys_here
-        self._known: set[tuple[str, str]] = set()  # models that are no slips, each with its provider
+        self._known: set[tuple[str, str]] = set()  # models that are not slips, each with its provider
         self.keywords: dict[str, Keyword] = {}
         for word in dict.fromkeys(task.keyword for task in workflow.tasks):
             with suppress(PluginError):  # the document's own check reports it

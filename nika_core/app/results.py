@@ -30,7 +30,7 @@ class PlannedTask:
         payload: what it will be given; a placeholder whose value is not known yet stands as it was written.
         effects: what it may touch.
         estimate: tokens and cost, of all items or rounds.
-        items, rounds: how often it is done; None: it has no list, or is no loop.
+        items, rounds: how often it is done; None: it has no list, or is not a loop.
         notes: what its author should know, and is no fault.
         ask_tools: the entries of `askTools` by which a person is asked about its tool calls.
         tasks: those of the workflow that it stands for, each for one time; their ids are paths (`sections/write`).
@@ -62,7 +62,7 @@ class Plan:
         estimate: tokens and cost of the whole run.
         settings: the times, numbers and variables of the whole workflow, as the document names them; times in seconds.
         refusals: why the run would be refused; empty if it may start.
-        warnings: what was found in the workflow and is no error.
+        warnings: what was found in the workflow and is not an error.
     """
 
     tasks: tuple[PlannedTask, ...]

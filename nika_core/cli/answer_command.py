@@ -125,7 +125,7 @@ def _without_answer(words: list[str]) -> tuple[list[str], Any]:
     *run, task, word = words
     taken = _words_taken(run[0] if run else LAST, task)
     if run and taken is not None and word.lower() not in taken:
-        raise UsageError(f"'{word}' is no answer", hint=_YES_OR_FIELDS)
+        raise UsageError(f"'{word}' is not an answer", hint=_YES_OR_FIELDS)
     return (words[:-1], word) if run or word.lower() in (taken or ()) else (words, None)
 
 
@@ -149,7 +149,7 @@ def _meant(rest: list[str]) -> tuple[str, str | None, tuple[OpenQuestion, ...]]:
             return run, task, tuple(each for each in nika.questions(run) if each.task == _node(task))
         except JournalError:
             if any(each.task == _node(run) for each in nika.questions(LAST)):
-                raise UsageError(f"'{task}' is no answer", hint=_YES_OR_FIELDS) from None
+                raise UsageError(f"'{task}' is not an answer", hint=_YES_OR_FIELDS) from None
             raise
     if not rest:
         return LAST, None, nika.questions(LAST)
@@ -158,7 +158,7 @@ def _meant(rest: list[str]) -> tuple[str, str | None, tuple[OpenQuestion, ...]]:
     if not of_last:
         try:
             return word, None, nika.questions(word)
-        except JournalError:  # it is no run: whatever is wrong with the task is said when it is answered
+        except JournalError:  # it is not a run: whatever is wrong with the task is said when it is answered
             pass
     return LAST, word, of_last
 

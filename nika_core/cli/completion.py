@@ -16,7 +16,7 @@ from nika_core.cli.folder import completion_folder
 def prepare_completion(command: Any) -> None:
     """Have what completes a command's arguments and options, and those of commands in it, asked in this way.
 
-    Its `context.obj` is a `CommandContext`, as when the command is called. What it prints is no completion, and if it
+    Its `context.obj` is a `CommandContext`, as when the command is called. What it prints is not an answer, and if it
     fails, nothing is offered: the shell asks while somebody types.
     """
     for each in getattr(command, "commands", {}).values():

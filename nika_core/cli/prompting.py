@@ -52,7 +52,7 @@ class TerminalReader:
             os.write(self._wake, b".")
 
     def begin(self) -> None:
-        """Forget what was typed before the question was shown: it is no answer to it."""
+        """Forget what was typed before the question was shown: it is not an answer to it."""
         self._rest, self._why = b"", None
         while select.select([self._woken], [], [], 0)[0]:
             os.read(self._woken, 64)

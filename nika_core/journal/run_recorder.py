@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nika_core.journal.blobs import Blobs
-from nika_core.journal.conversation_texts import ConversationTexts
+from nika_core.journal.conversation_texts import CONVERSATION_KINDS, ConversationTexts
 from nika_core.journal.earlier_ends import EarlierEnds
 from nika_core.journal.encoding import decode, joined
 from nika_core.journal.locks import RunLock
@@ -77,9 +77,11 @@ class RunRecorder:
                 new = event if self._earlier is None else self._earlier.new_in(event)
                 if new is None:
                     continue
-                short, texts = self._texts.taken_out(new)
+                if new.kind in CONVERSATION_KINDS:
+                    new, texts = self._texts.taken_out(new)
+                    entries += texts
                 self._next += 1
-                entries += (*texts, (self._next, short))
+                entries.append((self._next, new))
                 if event.task is None:
                     entries.extend(self._of_the_run(event))
                 elif event.kind is EventKind.SIGNAL_RECEIVED:

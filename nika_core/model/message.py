@@ -203,7 +203,7 @@ def tool_calls_in(parts: Iterable[Part]) -> tuple[ToolCall, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """Return what is no JSON by itself in a form that is: a file by its content, anything unknown as its text."""
+    """Return what is not JSON by itself in a form that is: a file by its content, anything unknown as its text."""
     if isinstance(value, bytes):
         return blake2b(value, digest_size=_DIGEST_BYTES).hexdigest()
     return dict(value) if isinstance(value, Mapping) else str(value)

@@ -57,7 +57,7 @@ class Placeholder(NamedTuple):  # not a dataclass: made by the thousand, in a fi
 
     @property
     def is_optional(self) -> bool:
-        """Whether it stands in a chain of `??`: then it is no error by itself that it has no value."""
+        """Whether it stands in a chain of `??`: then it is not an error by itself that it has no value."""
         return self.default is not MISSING or bool(self.alternatives) or self.chained
 
     @property

@@ -41,7 +41,7 @@ class ToolRule:
 
 
 def entry_text(entry: Any) -> str:
-    """Return an entry of a list as its text. Raise ValueError with a sentence if it is no entry."""
+    """Return an entry of a list as its text. Raise ValueError with a sentence if it is not an entry."""
     if isinstance(entry, str):
         return entry
     if not isinstance(entry, Mapping):

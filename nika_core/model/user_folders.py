@@ -17,6 +17,6 @@ _HOMES: Final = {
 def user_folder(environ: Mapping[str, str], variable: str) -> Path:
     """Return Nika's folder in the one that a variable names (e.g. `XDG_DATA_HOME`), or in its default."""
     named = environ.get(variable, "")
-    if os.path.isabs(named):  # noqa: PTH117  # "" is no path
+    if os.path.isabs(named):  # noqa: PTH117  # "" is not a path
         return Path(named, "nika")
     return Path(os.path.expanduser("~"), *_HOMES[variable], "nika")  # noqa: PTH111  # `Path.home` raises if there is none

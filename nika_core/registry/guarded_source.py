@@ -88,7 +88,7 @@ class GuardedSource:
             value = self._own.resolve(placeholder, values)
             if not isinstance(value, _JSON) or (isinstance(value, float) and not math.isfinite(value)):
                 what = f"the number {value}" if isinstance(value, float) else f"a value of type {type(value).__name__}"
-                raise TypeError(f"it returned {what}, which is no JSON")
+                raise TypeError(f"it returned {what}, which is not JSON")
             if self._on_secret is not None:
                 self._on_secret(texts_in(value))
         except (NikaError, KeyboardInterrupt):

@@ -118,7 +118,7 @@ class InstalledFiles:
         }
         foreign = [module for module in self.modules if not self._is_imported_from(module.partition(":")[0], listed)]
         if foreign:
-            faults.append(f"names {_some(foreign)} in its entry points, which is no file of its own")
+            faults.append(f"names {_some(foreign)} in its entry points, which is not a file of its own")
         hidden = sorted(name for name in _modules(listed) if not self._is_imported_from(name, listed))
         if hidden and not foreign:
             faults.append(f"is hidden by other files: {_some(hidden)} would not be imported from it")

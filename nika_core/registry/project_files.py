@@ -18,7 +18,7 @@ def checked_files(found: Any, record: PluginRecord) -> dict[str, str]:
         raise broken(record, f"returns {type(found).__name__} from `files`, not texts by their paths")
     for path, text in found.items():
         if not isinstance(path, str) or not _is_inside(path):
-            raise broken(record, f"has a file {path!r:.80}, which is no path in a project, such as notes/first.md")
+            raise broken(record, f"has a file {path!r:.80}, which is not a path in a project, such as notes/first.md")
         if not isinstance(text, str):
             raise broken(record, f"has a file {path!r:.80} that is {type(text).__name__}, not text")
     workflow = f"{record.word}.nika.yaml"

@@ -18,7 +18,7 @@ _TO_JSON: Final = re.compile(r"""\\.|\"""", re.DOTALL)
 
 
 class LiteralError(Exception):
-    """What stands at `at` is no literal."""
+    """What stands at `at` is not a literal."""
 
     def __init__(self, why: str, at: int, hint: str | None = None) -> None:
         super().__init__(why)

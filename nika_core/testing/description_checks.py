@@ -99,14 +99,14 @@ def _usable(kind: Kind, role: str, name: str, value: Any) -> None:
         fetch = getattr(value, "fetch", None)
         require(inspect.iscoroutinefunction(fetch), DECLARED, f"{name} has no `async def fetch(self, name)`")
     if role == "files":
-        require(callable(value), DECLARED, f"{name} is no function")
+        require(callable(value), DECLARED, f"{name} is not a function")
     if role == "app":
         require(callable(value), DECLARED, f"{name} is neither a Typer app nor a function")
     missing = [each for each in _METHODS.get((kind, role), ()) if not callable(getattr(value, each, None))]
     require(not missing, DECLARED, f"{name} has no {', '.join(missing)}")
     base = _BASES.get(role)
     fits = base is None or (isinstance(value, type) and issubclass(value, base))
-    require(fits, DECLARED, f"{name} is no subclass of {base and base.__name__}")
+    require(fits, DECLARED, f"{name} is not a subclass of {base and base.__name__}")
 
 
 def _consistent(keyword: Keyword) -> None:

@@ -83,7 +83,7 @@ class Http1Connection(asyncio.Protocol):
     async def send(
         self, method: bytes, target: bytes, fields: Fields, body: AsyncIterable[bytes], timeout: float | None
     ) -> None:
-        """Send a request. A server that no longer reads may have answered all the same: that is no error here.
+        """Send a request. A server that no longer reads may have answered all the same: that is not an error here.
 
         Raises:
             LocalProtocolError: a header cannot be sent.

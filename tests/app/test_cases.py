@@ -262,7 +262,7 @@ def test_every_mistake_in_a_test_file_is_told_with_its_line(folder: Path):
         (7, "unknown expectation `contans`"),
         (8, "`state` is about a task"),
         (9, "unknown key `atmost`"),
-        (10, "this is no number"),
+        (10, "this is not a number"),
         (11, "`threshold` is a number from 0 to 1"),
         (12, "`judge` asks a model, and this case has no recording to keep its answer in"),
         (13, "`status` is about the whole run"),

@@ -51,7 +51,7 @@ class IssueStep:
 
 
 class WrongStep:
-    """Has something masked that is no text."""
+    """Has something masked that is not text."""
 
     async def run(self, payload: Any, context: Any) -> Any:
         context.secret(17)

@@ -395,8 +395,8 @@ def test_a_recording_that_is_not_this_workflow_s_or_cannot_be_read_is_refused(tm
     [
         ("7", "`gave[0]` is not a mapping"),
         ("{}", "`gave[0].output` is missing"),
-        ("{output: 2020-01-01}", "`gave[0].output` is a date, which is no JSON: put it in quotes"),
-        ("{output: {1: a}}", "the key `1` in `gave[0].output` is no text"),
+        ("{output: 2020-01-01}", "`gave[0].output` is a date, which is not JSON: put it in quotes"),
+        ("{output: {1: a}}", "the key `1` in `gave[0].output` is not text"),
         ("{output: &a [1], usage: {models: *a}}", "is an alias"),
         ("{error: {message: gone, category: bad luck}}", "`gave[0].error.category` is none of timeout"),
         ("{output: a, usage: {inputTokens: -1}}", "`gave[0].usage.inputTokens` is not a whole number from 0 on"),

@@ -129,7 +129,7 @@ def test_a_template_that_a_list_blocks_is_not_imported(
     ("files", "says"),
     [
         ("FILES = ['desk.nika.yaml']", "returns list from `files`, not texts by their paths"),
-        ("FILES['../up.txt'] = ''", "has a file '../up.txt', which is no path in a project"),
+        ("FILES['../up.txt'] = ''", "has a file '../up.txt', which is not a path in a project"),
         ("FILES['/etc/up.txt'] = ''", "has a file '/etc/up.txt'"),
         ("FILES['.nika/journal.db'] = ''", "has a file '.nika/journal.db'"),
         ("FILES['up'] = b''", "has a file 'up' that is bytes, not text"),

@@ -303,7 +303,7 @@ def test_an_editor_asks_for_one_of_the_two() -> None:
 
 
 def test_a_file_must_stand_for_a_field_beside_it() -> None:
-    with pytest.raises(ValueError, match="stands for `text`, which is no field beside it"):
+    with pytest.raises(ValueError, match="stands for `text`, which is not a field beside it"):
         Map({"textFile": TextFile("text")})
 
 

@@ -344,7 +344,7 @@ async def test_a_fresh_call_is_made_in_every_attempt_and_an_ordinary_one_only_on
     request = lab.request(lab.tasks("a", retry=Retry(max=2)))
     await lab.run(request, lab.services({"work": work, "hand": hand}), seen.append)
     assert [fresh for fresh, _ in calls] == [False, True, True, True, True]
-    assert len({key for _, key in calls}) == 5  # what a fresh tool keeps is no later one's
+    assert len({key for _, key in calls}) == 5  # what a fresh tool keeps is not a later one's
     told = [event.data.get("reused", False) for event in seen if event.kind is EventKind.TOOL_CALLED]
     assert told == [False, False, False, True, False, False]
 

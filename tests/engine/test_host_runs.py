@@ -476,13 +476,13 @@ async def test_a_secret_of_digits_is_masked_as_a_number_and_figures_of_the_engin
 async def test_secrets_in_what_keeps_a_task_from_starting_are_not_told(lab):
     def render(task, values):
         if task.id == "b":
-            raise TemplateValueError("hunter22 is no number", hint="not hunter22")
+            raise TemplateValueError("hunter22 is not a number", hint="not hunter22")
         return {}
 
     tasks = lab.tasks("a b")
     result = await lab.run(lab.request(tasks), lab.services(mask=hide, render=render))
     failure = result.tasks[1].failure
-    assert (failure.message, failure.hint) == ("*** is no number", "not ***")
+    assert (failure.message, failure.hint) == ("*** is not a number", "not ***")
 
 
 # ---- policies, agentic mode, the caller

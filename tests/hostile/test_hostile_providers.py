@@ -47,7 +47,7 @@ METHODS = {
     "info gives a text": ("def info(self, model): return model", 2),
     "stream raises": ("async def stream(self, request):\n        raise ValueError('no luck')\n        yield", 1),
     "stream exits": ("async def stream(self, request):\n        sys.exit(9)\n        yield", 1),
-    "stream is no generator": ("async def stream(self, request): return 3", 1),
+    "stream is not a generator": ("async def stream(self, request): return 3", 1),
     "stream gives texts": ("async def stream(self, request):\n        yield 'hello'", 1),
     "stream has no end": ("async def stream(self, request):\n        yield TextDelta('hello')", 1),
     "stream gives numbers as text": ("async def stream(self, request):\n        yield TextDelta(3)", 1),

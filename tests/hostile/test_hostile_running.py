@@ -18,12 +18,12 @@ STEPS = {
     "an exception of its own kind": ("raise type('E', (BaseException,), {})('x')", "unknown", "`bad`.*E: x"),
     "a generator's end": ("raise GeneratorExit", "unknown", "`bad`.*GeneratorExit"),
     "its own cancellation": ("raise asyncio.CancelledError", "unknown", "cancelled itself"),
-    "an object": ("return object()", "unknown", "no JSON.*object"),
-    "a set": ("return {1}", "unknown", "no JSON.*set"),
+    "an object": ("return object()", "unknown", "not JSON.*object"),
+    "a set": ("return {1}", "unknown", "not JSON.*set"),
     "a number that is none": ("return float('nan')", "unknown", "nan"),
-    "keys that are no texts": ("return {1: 2}", "unknown", "no JSON"),
+    "keys that are not texts": ("return {1: 2}", "unknown", "not JSON"),
     "a value that holds itself": ("x = []; x.append(x); return x", "validation", "nested deeper"),
-    "a coroutine": ("return asyncio.sleep(0)", "unknown", "no JSON"),
+    "a coroutine": ("return asyncio.sleep(0)", "unknown", "not JSON"),
     "usage that is none": ("return StepOutput('x', usage='much')", "unknown", "bad"),
     "messages that are none": ("return StepOutput('x', messages=3)", "unknown", "bad"),
     "a step that never ends": ("await asyncio.sleep(600)", "timeout", "did not end within"),
@@ -36,7 +36,7 @@ STEPS = {
 }
 # Not `async def`, or something else in its place.
 SHAPES = {
-    "a step that is no coroutine": ("    async def run", "    def run", "unknown"),
+    "a step that is not a coroutine": ("    async def run", "    def run", "unknown"),
     "a step without run": ("    async def run", "    async def walk", "unknown"),
     "a step that takes too little": ("run(self, payload, context)", "run(self)", "unknown"),
     "a step that cannot be made": ("class Step:\n", "class Step:\n    def __init__(self): 1 / 0\n", ""),

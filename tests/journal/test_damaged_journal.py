@@ -67,9 +67,9 @@ ROWS = {
             "'[[1, 2, \"task.failed\", \"a\", {\"error\": \"x\", \"failure\": 7}]]'",
         )
     },
-    "an id that is no text": f"UPDATE runs SET id = x'ff00' {SECOND}",
+    "an id that is not text": f"UPDATE runs SET id = x'ff00' {SECOND}",
     "an id that is a path": f"UPDATE runs SET id = '../../x', status = 'running' {SECOND}",
-    "a memo that is no JSON": "UPDATE memo SET value = '{' WHERE run = 2",
+    "a memo that is not JSON": "UPDATE memo SET value = '{' WHERE run = 2",
 }  # fmt: skip
 
 

@@ -351,7 +351,7 @@ def test_a_damaged_or_foreign_journal_is_told_with_what_to_do(tmp_path: Path, da
     old_run(tmp_path)
     path = tmp_path / ".nika" / "journal.db"
     if damage == "text":
-        path.write_text("this is no database, but it is long enough to be looked at " * 20)
+        path.write_text("this is not a database, but it is long enough to be looked at " * 20)
     elif damage == "half of it":
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     else:

@@ -439,7 +439,7 @@ GRAPHS = [
         output="execution: it was told to fail",
     ),
     Graph(
-        "a stand-in value is no word on a task that is skipped",
+        "a stand-in value is not a word on a task that is skipped",
         (FAILS, '{id: b, act: "{{bad}}", onError: {value: 0}}', '{id: c, act: "{{b ?? 5}}"}'),
         {"bad": "failed execution", "b": "skipped upstreamFailed", "c": "success"},
         (),
@@ -553,7 +553,7 @@ GRAPHS = [
         acts="none b",
     ),
     Graph(
-        "a value that is no list fails the task",
+        "a value that is not a list fails the task",
         (YES, '{id: list, forEach: "{{yes.text}}", act: x}', '{id: b, act: "{{list ?? 0}}"}'),
         {"yes": "success", "list": "failed template", "b": "success"},
         (),

@@ -36,7 +36,7 @@ _PARTS: st.SearchStrategy[Part] = st.one_of(
 def test_a_message_is_read_back_as_it_was(message: Message) -> None:
     written = json.dumps(message_json(message))
     again = message_of(json.loads(written))
-    assert again == message or (message.parts, again.parts) == ((TextPart(""),), ())  # an empty text is no part
+    assert again == message or (message.parts, again.parts) == ((TextPart(""),), ())  # an empty text is not a part
 
 
 def test_a_message_of_one_text_has_the_form_of_earlier_versions() -> None:

@@ -53,7 +53,7 @@ def test_an_agent_finds_an_offer_with_its_tools(nika: Nika, example: Path, monke
     tools = [(each["data"]["tool"], each["data"]["isError"]) for each in done.events("tool.called")]
     assert sorted(tools) == [
         ("function::prices.py::total", False),
-        ("function::prices.py::total", True),  # "three" is no number: told, and corrected
+        ("function::prices.py::total", True),  # "three" is not a number: told, and corrected
         ("mcp::stock::in_stock", False),
         ("mcp::stock::in_stock", False),
         ("shell", False),

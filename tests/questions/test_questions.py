@@ -253,8 +253,8 @@ def test_a_kill_at_any_moment_loses_nothing_and_asks_once(project: Project, live
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("ask", "maybe"), "'maybe' is no answer"),
-        (("last", "ask", "maybe"), "'maybe' is no answer"),
+        (("ask", "maybe"), "'maybe' is not an answer"),
+        (("last", "ask", "maybe"), "'maybe' is not an answer"),
         (("ask", "-i", "n=1"), "the answer is yes or no"),
         (("form", "yes"), "the answer has the fields n"),
         (("form", "-i", "n=x"), "expected a whole number"),

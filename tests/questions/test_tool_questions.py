@@ -207,7 +207,7 @@ def test_a_word_takes_the_place_of_a_form(project: Project) -> None:
         ((*MAIL, "-i", "tags=a,b,c"), "`tags`: expected at most 2 values, found 3"),
         ((*MAIL, "-i", "tags=a,a"), "`tags`: expected each value once"),
         ((*MAIL, "-i", 'tags={"a": 1}'), "`tags`: expected one of"),
-        (("skip",), "'skip' is no answer"),
+        (("skip",), "'skip' is not an answer"),
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused_and_the_question_stays(

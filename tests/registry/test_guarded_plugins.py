@@ -79,7 +79,7 @@ def test_a_value_that_is_no_json_is_told_as_the_fault_of_its_template_source(val
     own: Any = Own()
     source = GuardedSource(own, PluginRecord(Kind.TEMPLATE_SOURCE, "own", "acme-own", "own", "1.0"))
 
-    with pytest.raises(PluginError, match=rf"own 1.0.*fails in `resolve`.*returned {named}, which is no JSON"):
+    with pytest.raises(PluginError, match=rf"own 1.0.*fails in `resolve`.*returned {named}, which is not JSON"):
         source.resolve(own, own)
 
 

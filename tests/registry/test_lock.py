@@ -153,7 +153,7 @@ def test_a_file_in_a_package_that_no_record_names_is_a_difference(acme: Site, tm
 
 def test_an_entry_point_into_another_distribution_is_a_difference(locked_acme: Site, tmp_path: Path) -> None:
     (locked_acme.folder / "acme-1.0.dist-info" / "entry_points.txt").write_text("[nika.keywords]\ndeploy = os.path\n")
-    _is_refused(locked_acme, tmp_path, r"names os\.path in its entry points, which is no file of its own")
+    _is_refused(locked_acme, tmp_path, r"names os\.path in its entry points, which is not a file of its own")
 
 
 def test_the_folder_that_offers_a_word_is_hashed_and_not_another_of_its_name(locked_acme: Site, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ async def test_a_channel_is_a_third_output(start: Any) -> None:
         (["nosuchprogram"], "command not found: 'nosuchprogram' (PATH is ", Category.CONFIG),
         (["./nosuchfile"], "command not found: './nosuchfile'", Category.CONFIG),
         (["./plain"], "'./plain' may not be executed", Category.CONFIG),
-        (["./noformat"], "'./noformat' is no program that this machine can run", Category.CONFIG),
+        (["./noformat"], "'./noformat' is not a program that this machine can run", Category.CONFIG),
         (["./nointerpreter"], "command not found: './nointerpreter'", Category.CONFIG),
         (["./folder"], "'./folder' may not be executed", Category.CONFIG),
         (["echo", "x" * 3_000_000], "the arguments and environment of 'echo' are too large", Category.VALIDATION),

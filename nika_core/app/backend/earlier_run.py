@@ -53,7 +53,7 @@ class EarlierRun:
             inputs, timeout, workflow: in place of the earlier ones.
 
         Raises:
-            UsageError: its workflow is not on this machine, an event is missing, or `rerun_from` is no id.
+            UsageError: its workflow is not on this machine, an event is missing, or `rerun_from` is not an id.
         """
         events = tuple(events)
         _require_whole(definition["run"], events)

@@ -207,7 +207,7 @@ def _first_line(failure: Failure) -> str:
 
 
 def _same(one: Json, other: Json) -> bool:
-    """Return whether two JSON values are equal; `true` is no number."""
+    """Return whether two JSON values are equal; `true` is not a number."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):

@@ -15,7 +15,7 @@ _Check = Callable[[Any, str], _Fault | None]
 
 
 def json_fault(value: Any) -> str:
-    """Return why a value that YAML gave is no JSON, with its place; "": it is JSON.
+    """Return why a value that YAML gave is not JSON, with its place; "": it is JSON.
 
     A part that occurs twice was written as an alias: a file that uses some may be endless.
     """
@@ -31,14 +31,14 @@ def json_fault(value: Any) -> str:
         if isinstance(found, dict):
             for key in found:
                 if not isinstance(key, str):
-                    return f"the key `{key}` in {_named(at)} is no text: put it in quotes"
+                    return f"the key `{key}` in {_named(at)} is not text: put it in quotes"
             rest += [(item, f"{at}.{key}" if at else key) for key, item in found.items()]
         elif isinstance(found, list):
             rest += [(item, f"{at}[{index}]") for index, item in enumerate(found)]
         elif isinstance(found, float) and not math.isfinite(found):
-            return f"{_named(at)} is {found}, which is no JSON"
+            return f"{_named(at)} is {found}, which is not JSON"
         elif not isinstance(found, str | int | float | bool | None):
-            return f"{_named(at)} is a {type(found).__name__}, which is no JSON: put it in quotes"
+            return f"{_named(at)} is a {type(found).__name__}, which is not JSON: put it in quotes"
     return ""
 
 

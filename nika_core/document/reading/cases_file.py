@@ -201,7 +201,7 @@ class _Reader:
             return Bounds(value, value)
         hint = "a number, or {atMost: 3}, {atLeast: 1}, or both"
         if not isinstance(value, dict) or not value:
-            return self._wrong("this is no number", at, hint)
+            return self._wrong("this is not a number", at, hint)
         for key, bound in value.items():
             if key not in _BOUNDS:
                 return self._wrong(f"unknown key `{key}`", (*at, key), did_you_mean(key, _BOUNDS) or hint, key=True)
@@ -276,7 +276,7 @@ def check_nodes(cases: CasesFile, tasks: Iterable[str], node_of: Callable[[str],
 
     Args:
         tasks: the workflow's.
-        node_of: returns the id of the task at the top of a node's. Raises ValueError for what is no node's id.
+        node_of: returns the id of the task at the top of a node's. Raises ValueError for what is not a node's id.
     """
     known = tuple(tasks)
     problems: dict[Problem, None] = {}

@@ -182,7 +182,7 @@ def mapping(
 
 
 def _faulty(node: dict[Any, Any], name: str, issues: list[ValidationIssue]) -> bool:
-    """Return whether an unknown key was already taken for this one: then its absence is no second problem."""
+    """Return whether an unknown key was already taken for this one: then its absence is not a second problem."""
     return name in node or any(issue.at_key and issue.hint == f"did you mean `{name}`?" for issue in issues)
 
 

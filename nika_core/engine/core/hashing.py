@@ -23,7 +23,7 @@ SAME: Final = "="  # the hash of a payload that is what its definition says, let
 
 
 def _plain(value: Any) -> Any:
-    """Turn what is no JSON by itself into it: templates, read-only mappings; anything else counts as its text."""
+    """Turn what is not JSON by itself into it: templates, read-only mappings; anything else counts as its text."""
     if isinstance(value, Template):
         return [value.text]
     return dict(value) if isinstance(value, Mapping) else str(value)

@@ -231,6 +231,8 @@ def forecast_run(tasks: Iterable[TaskForecast], certain: Collection[str], bounds
 
 def _within_run(task: TaskForecast, bounds: SpendingLimits) -> TaskForecast:
     tokens, cost = _at_most(task.tokens_high, bounds.run_tokens), _at_most(task.cost_high, bounds.run_cost)
+    if tokens == task.tokens_high and cost == task.cost_high:
+        return task
     cut = ((tokens, task.tokens_high, bounds.run_tokens), (cost, task.cost_high, bounds.run_cost))
     reasons = [f"cut by {bound.name}" for new, old, bound in cut if bound is not None and new != old]
     reason = "; ".join(filter(None, [task.reason, *reasons]))

@@ -314,14 +314,14 @@ class Ledger:
         decisions: list[Grant] = []
         contested: set[int] = set()
         for waiting in list(self._queue.values()):
-            never = next(((a, n) for a, n in waiting.wants if a.best() < n), None)
+            short = [(account, amount) for account, amount in waiting.wants if account.room() < amount]
+            never = next(((account, amount) for account, amount in short if account.best() < amount), None)
             if never is not None:
                 del self._queue[waiting.id]
                 decisions.append(Grant(waiting.id, _refusal(waiting, *never)))
                 continue
-            short = [account for account, amount in waiting.wants if account.room() < amount]
-            if short or any(id(account) in contested for account, _ in waiting.wants):
-                contested.update(id(account) for account in short)
+            if short or (contested and any(id(account) in contested for account, _ in waiting.wants)):
+                contested.update(id(account) for account, _ in short)
                 continue
             del self._queue[waiting.id]
             self._flying[waiting.id] = waiting

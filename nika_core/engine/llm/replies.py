@@ -69,7 +69,7 @@ def reply_json(reply: ModelReply) -> JsonObject:
 
 
 def reply_of(found: Json, provider: str = "") -> ModelReply | None:
-    """Return a provider's reply of such JSON, `reused` set; None if it is no reply (somebody else wrote it)."""
+    """Return a provider's reply of such JSON, `reused` set; None if it is not a reply (somebody else wrote it)."""
     if not isinstance(found, dict):
         return None
     try:

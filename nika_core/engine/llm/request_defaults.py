@@ -66,15 +66,8 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
             f"The model '{info.name}' knows no effort '{request.effort}'.",
             "Remove `effort`, or choose another model.",
         )
-    messages = () if _FILES.isdisjoint(kinds_of(request.messages)) else request.messages
-    parts = (part for message in messages for part in message.parts)
-    so_far = FilesSoFar(info)
-    for part in (part for part in parts if isinstance(part, ImagePart | DocumentPart)):
-        if (why := why_refused(part, info) or so_far.why_too_much(part)) is not None:
-            raise _cannot(
-                f"The model '{info.name}' {why}, and this task attaches '{part.name}'.",
-                "Choose another model, or attach something else.",
-            )
+    if not _FILES.isdisjoint(kinds_of(request.messages)):
+        _require_files(request, info)
     most = info.max_output_tokens
     if request.max_tokens is not None and most is not None and request.max_tokens > most:
         raise _cannot(
@@ -87,6 +80,17 @@ def require_abilities(request: ModelRequest, agent: AgentBlock, info: ModelInfo)
     if agent.effort is not None and request.effort is None:
         unsent.append(f"knows no effort: the agent block's '{agent.effort}' is not sent to it")
     return f"The model '{info.name}' {', and '.join(unsent)}." if unsent else None
+
+
+def _require_files(request: ModelRequest, info: ModelInfo) -> None:
+    so_far = FilesSoFar(info)
+    parts = (part for message in request.messages for part in message.parts)
+    for part in (part for part in parts if isinstance(part, ImagePart | DocumentPart)):
+        if (why := why_refused(part, info) or so_far.why_too_much(part)) is not None:
+            raise _cannot(
+                f"The model '{info.name}' {why}, and this task attaches '{part.name}'.",
+                "Choose another model, or attach something else.",
+            )
 
 
 def why_refused(file: ImagePart | DocumentPart | Media, info: ModelInfo) -> str | None:

@@ -51,12 +51,12 @@ class Emitter:
     def emit_all(self, commands: Iterable[Command]) -> None:
         """Do so with what of the core's commands is to be told. What follows from one event has one time."""
         at = self.last_at = self._services.clock.time()
-        events = []
+        events, masks = [], self.masks
         for command in commands:
             if not isinstance(command, Emit):
                 continue
             data = command.data
-            if self.masks and data:
+            if masks and data:
                 data = self._without_secrets(data)
             self._seq += 1
             events.append(Event(self._seq, self._run_id, at, command.kind, command.task, data))

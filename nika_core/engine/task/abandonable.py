@@ -31,7 +31,7 @@ class Abandonable:
     def __await__(self) -> Generator[Any, Any, Any]:
         work = self._work
         if not hasattr(work, "send"):
-            raise TypeError("its `run` is no `async def`")
+            raise TypeError("its `run` is not an `async def`")
         try:
             waits_for = work.send(None)
             while True:

@@ -37,6 +37,7 @@ from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind, timeout_of
 from nika_core.model.message import Message
 from nika_core.model.state import Failure
+from nika_core.model.usage import NOTHING
 from nika_core.plugin import Declined, Stage, StepOutput, WaitFor
 
 
@@ -226,7 +227,8 @@ class TaskRun(TaskSupervisor):
             raise suspended(returned, self.call, self._services.clock.time(), self._max_depth)
         if isinstance(returned, StepOutput):
             original, messages = returned.original_bytes, tuple(returned.messages)
-            self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"), own=True)
+            if returned.usage is not NOTHING:
+                self._meter.add(checked_usage(returned.usage, f"keyword `{self.call.keyword}`"), own=True)
             returned = returned.value
         if type(returned) is str and returned.isascii():
             return returned, original, messages

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from nika_core.engine.task.model_events import model_called
 from nika_core.engine.task.services import Reporter
-from nika_core.engine.task.told import REMEMBERED, Answered, Told
-from nika_core.model.codec import message_json, part_json
+from nika_core.engine.task.told import LatestTold, Told
+from nika_core.model.codec import part_json
 from nika_core.model.events import EventKind
 from nika_core.model.json import JsonObject
 from nika_core.model.message import DocumentPart, ImagePart, Message, Part, ReasoningPart, Role, TextPart
@@ -29,14 +28,14 @@ class Conversations:
         task: str,
         within: tuple[str, ...] = (),
         numbers: Iterator[int] | None = None,
-        answered: Answered | None = None,
+        answered: LatestTold | None = None,
     ) -> None:
         self._reporter = reporter
         self._task = task
         self._within = within
         self.numbers: Iterator[int] = count(1) if numbers is None else numbers
-        self._answered = Answered() if answered is None else answered
-        self._told: deque[Told] = deque(maxlen=REMEMBERED)
+        self._answered = LatestTold() if answered is None else answered
+        self._told = LatestTold()
 
     def asked(self, request: ModelRequest) -> int:
         """Tell of a request that is about to be sent; return its number."""
@@ -67,16 +66,14 @@ class Conversations:
             if told.call == call:
                 messages = (*told.messages, Message(Role.ASSISTANT, reply.parts))
                 self._told[place] = Told(self._task, call, told.system, messages)
-                self._answered.add(self._told[place])
+                self._answered.append(self._told[place])
         parts = [part_json(part) for part in reply.parts if not isinstance(part, ReasoningPart)]
         data = {**model_called(reply, seconds), "call": call, "reply": parts, **(more or {})}
         self._reporter.emit(EventKind.MODEL_CALLED, self._task, data)
 
     def _before(self, messages: tuple[Message, ...]) -> tuple[Told | None, int]:
         """Return what a request goes on from, and how many of its messages have been told with it."""
-        whole = next((told for told in reversed(self._told) if told.is_begun_by(messages)), None)
-        if whole is None:
-            whole = self._answered.continued(messages)
+        whole = self._told.continued(messages) or self._answered.continued(messages)
         if whole is not None:
             return whole, len(whole.messages)
         best: tuple[Told | None, int] = None, 0
@@ -91,8 +88,8 @@ class Conversations:
 
 def shown_message(message: Message) -> JsonObject:
     """Return a message as events have it: files without their content, and without a provider's own reasoning."""
-    if all(isinstance(part, TextPart) for part in message.parts):
-        return message_json(Message(message.role, message.text))
+    if message.kinds <= {TextPart}:
+        return {"role": message.role.value, "content": message.text}
     parts = [_shown(part) for part in message.parts if not isinstance(part, ReasoningPart)]
     return {"role": message.role.value, "content": parts}
 

@@ -40,12 +40,12 @@ def checked_json(value: Any, max_depth: int, whose: str) -> Json:
     except _TooDeepError:
         raise _too_deep(max_depth) from None
     except TypeError as error:
-        message = f"{whose} returned something that is no JSON: {error}"
+        message = f"{whose} returned something that is not JSON: {error}"
         raise TaskError(message, category=Category.UNKNOWN, hint="this is a fault of the plugin") from None
 
 
 def checked_usage(usage: object, whose: str) -> Usage:
-    """Return what a step says that it has used. Raise TaskError (unknown) if those are no figures."""
+    """Return what a step says that it has used. Raise TaskError (unknown) if those are not figures."""
     if not isinstance(usage, Usage):
         wrong = f"{type(usage).__name__} as its usage"
     elif not all(isinstance(cost, Decimal) and cost.is_finite() for cost in (usage.cost_usd, usage.saved_usd)):

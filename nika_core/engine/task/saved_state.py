@@ -21,7 +21,7 @@ def saved_state(call_cache: CallCache, key: str) -> Json:
 
 
 def save_state(call_cache: CallCache, key: str, state: Json, max_depth: int, word: str) -> str:
-    """Keep JSON under a task's key and return it as text. Raise TaskError if it is no JSON, or too large."""
+    """Keep JSON under a task's key and return it as text. Raise TaskError if it is not JSON, or too large."""
     checked = checked_json(state, max_depth, f"what keyword `{word}` saves")
     text = json.dumps(checked, ensure_ascii=False)
     size = len(text.encode())

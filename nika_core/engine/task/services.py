@@ -11,7 +11,7 @@ from nika_core.engine.core.policy_gate import PolicyGate
 from nika_core.engine.core.ports import CallCache, LateValues, MaskedStream, ModelCaller, NoSecrets
 from nika_core.engine.task.deadlines import Deadlines
 from nika_core.engine.task.tape import Tape
-from nika_core.engine.task.told import Answered
+from nika_core.engine.task.told import LatestTold
 from nika_core.model.clock import Clock
 from nika_core.model.ids import NodeId
 from nika_core.model.json import Json, JsonObject
@@ -190,4 +190,4 @@ class TaskServices:
     late: LateValues = NoSecrets()
     trace: TraceContext | None = None
     tape: Tape | None = None
-    answered: Answered = field(default_factory=Answered)
+    answered: LatestTold = field(default_factory=LatestTold)

@@ -304,7 +304,7 @@ class TaskContext:
         )
 
     def count(self, usage: object) -> None:
-        """Count what was spent other than through `complete`; what is no usage is not counted."""
+        """Count what was spent other than through `complete`; what is not usage is not counted."""
         with contextlib.suppress(TaskError):
             self._meter.add(checked_usage(usage, self.keyword.spec.name), own=True)
 

@@ -45,7 +45,7 @@ def checked_data(data: JsonObject | None, word: str, max_depth: int) -> dict[str
 
 
 def checked_progress(done: object, total: object, word: str) -> dict[str, float]:
-    """Return how far a step is, as an event's data. Raise TaskError if that is no number of anything."""
+    """Return how far a step is, as an event's data. Raise TaskError if that is not a number of anything."""
     found: dict[str, float] = {}
     for name, value in (("done", done), ("total", total)):
         if value is None and name == "total":
@@ -61,7 +61,7 @@ def checked_progress(done: object, total: object, word: str) -> dict[str, float]
 
 
 def checked_secret(value: object, word: str, add: Callable[[Iterable[str]], None]) -> bool:
-    """Have a value masked, and return whether it is long enough for that. Raise TaskError if it is no text."""
+    """Have a value masked, and return whether it is long enough for that. Raise TaskError if it is not text."""
     if not isinstance(value, str):
         raise TaskError(
             f"keyword `{word}` calls a value of type {type(value).__name__} a secret",

@@ -20,22 +20,17 @@ class Told:
     system: str
     messages: tuple[Message, ...]
 
-    def is_begun_by(self, messages: tuple[Message, ...]) -> bool:
-        """Return whether a request with these messages goes on from the whole of it."""
-        length = len(self.messages)  # most messages are the same objects, which makes this fast
-        return length <= len(messages) and messages[:length] == self.messages
 
-
-class Answered:
-    """The latest conversations of a run that were answered: a task may go on with that of another, as agents do."""
+class LatestTold(deque[Told]):
+    """The latest conversations that were told, the last one behind."""
 
     def __init__(self) -> None:
-        self._told: deque[Told] = deque(maxlen=REMEMBERED)
-
-    def add(self, told: Told) -> None:
-        """Remember a conversation."""
-        self._told.append(told)
+        super().__init__(maxlen=REMEMBERED)
 
     def continued(self, messages: tuple[Message, ...]) -> Told | None:
-        """Return the conversation that a request goes on with."""
-        return next((told for told in reversed(self._told) if told.is_begun_by(messages)), None)
+        """Return the last conversation the whole of which a request with these messages goes on from."""
+        for told in reversed(self):
+            length = len(told.messages)  # most messages are the same objects, which makes this fast
+            if length <= len(messages) and messages[:length] == told.messages:
+                return told
+        return None

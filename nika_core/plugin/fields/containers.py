@@ -93,7 +93,7 @@ class Map(Validator):
         }
         for key, file in self.text_files.items():
             if file.stands_for not in self._members:
-                raise ValueError(f"the field `{key}` stands for `{file.stands_for}`, which is no field beside it")
+                raise ValueError(f"the field `{key}` stands for `{file.stands_for}`, which is not a field beside it")
 
     def _build(self) -> Any:
         from nika_core.plugin.fields.strict_classes import DocumentedMap

@@ -79,9 +79,7 @@ class _Conversation:
         while True:
             request, reply = await self._complete(request, info)
             self._text = reply.text or self._text
-            answered = Message(Role.ASSISTANT, reply.parts)
-            following = [*request.messages, answered]
-            if reply.tool_calls:
+            if calls := reply.tool_calls:
                 self._turns += 1
                 if max_turns is not None and self._turns >= max_turns:
                     raise self._error(
@@ -89,7 +87,7 @@ class _Conversation:
                         Category.EXECUTION,
                         "raise `maxTurns`, or ask for less in one task",
                     )
-                following += await run_calls(reply.tool_calls, self._tools, self._context)
+                following = await run_calls(calls, self._tools, self._context)
             else:
                 self._ended(reply)
                 if self._schema:
@@ -98,8 +96,9 @@ class _Conversation:
                 if problem is None:
                     asked = Message(Role.USER, history_text(self._prompt, self._files))
                     return Answer(self._text, (asked, Message(Role.ASSISTANT, self._text)), self._turns + 1)
-                following.append(Message(Role.USER, repair_prompt(problem)))
-            request = replace(request, messages=tuple(following))
+                following = [Message(Role.USER, repair_prompt(problem))]
+            answered = Message(Role.ASSISTANT, reply.parts)
+            request = replace(request, messages=(*request.messages, answered, *following))
 
     async def _first_request(self) -> ModelRequest:
         agent = self._context.agent
@@ -159,7 +158,7 @@ class _Conversation:
         return await overflow.summarized(self._prompt, request, info, self._context)
 
     def _ended(self, reply: ModelReply) -> None:
-        """Raise TaskError if the reply is no answer: what was paid for once is not asked for again."""
+        """Raise TaskError if the reply is not an answer: what was paid for once is not asked for again."""
         if reply.stop_reason == "refusal":
             raise self._error(f"the model {reply.model!r} refused to answer", Category.PROVIDER, "ask otherwise")
         if reply.stop_reason == "maxTokens":

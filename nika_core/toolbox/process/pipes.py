@@ -110,7 +110,7 @@ class Reader:
 
 
 class Writer:
-    """Writes `data` to a pipe and closes it. A child that does not read it all is no error."""
+    """Writes `data` to a pipe and closes it. A child that does not read it all is not an error."""
 
     def __init__(self, fd: int, data: bytes) -> None:
         self._loop = asyncio.get_running_loop()

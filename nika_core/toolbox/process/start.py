@@ -231,7 +231,7 @@ def _why(error: OSError, program: str, cwd: Path, env: Mapping[str, str]) -> Tas
         )
     if number == errno.ENOEXEC:
         return TaskError(
-            f"{program!r} is no program that this machine can run",
+            f"{program!r} is not a program that this machine can run",
             category=Category.CONFIG,
             hint="a script needs a first line such as #!/bin/sh",
         )

@@ -133,7 +133,7 @@ def _no_end(
     said = clean(sentence_in(first), client.secrets) if only and not shown else ""
     if first is not None and not said and not getattr(reply, "begun", True):
         said = clean(json.dumps(first, ensure_ascii=False, default=str), client.secrets)
-        message = f"what {client.provider} sent is no reply of the interface that was asked for: {said}"
+        message = f"what {client.provider} sent is not a reply of the interface that was asked for: {said}"
         hint = "check that the address is that of a server of this kind, its path included"
         return TaskError(message, category=Category.PROVIDER, usage=reply.usage, retriable=False, hint=hint)
     failure = truncated_error(client.provider, usage=reply.usage, said=said)

@@ -23,7 +23,7 @@ _SHOWN: Final = 2000  # bytes of what cannot be read
 
 
 class UnreadableReplyError(Exception):
-    """What came is no event.
+    """What came is not an event.
 
     Attributes:
         data: the beginning of it.

@@ -261,7 +261,7 @@ def unreadable_error(
     usage: Usage | None = None,
     secrets: Sequence[str] = (),
 ) -> TaskError:
-    """Return the error for an answer that is no stream of events, which is not asked for, and paid, again; or for a
+    """Return the error for an answer that is not a stream of events, which is not asked for, and paid, again; or for a
     part of one that is not JSON.
 
     Args:

@@ -11,7 +11,7 @@ from nika_core.model.importing import import_in_thread
 from nika_core.model.json_text import parse_json
 from nika_core.model.message import DocumentPart, ToolCall
 
-_LABEL: Final = re.compile(r"(.*_)?(type|id|format|role|name|index|signature|data)\Z")  # names of what is no prose
+_LABEL: Final = re.compile(r"(.*_)?(type|id|format|role|name|index|signature|data)\Z")  # names of what is not prose
 
 
 def env_text(environ: Mapping[str, str], name: str) -> str | None:
@@ -57,7 +57,7 @@ def parsed_call(call_id: str, name: str, raw: str) -> ToolCall:
 def merged(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Return what came in two pieces: texts and lists one after the other, objects member by member.
 
-    Members of lists with the same `index` are one. What is no prose (a type, an id, a signature) may come again.
+    Members of lists with the same `index` are one. What is not prose (a type, an id, a signature) may come again.
     """
     found = dict(before)
     for name, value in more.items():

@@ -56,7 +56,7 @@ class ServerLines:
 
 
 class ClientLines:
-    """The lines of a client. A line that is no message is answered here: the protocol's library would say nothing.
+    """The lines of a client. A line that is not a message is answered here: the protocol's library would say nothing.
 
     They are read in a daemon thread, so that a signal ends the server though its client keeps the pipe open.
     """
@@ -65,7 +65,7 @@ class ClientLines:
         """Prepare to read.
 
         Args:
-            replies: where to write the answers to lines that are no messages.
+            replies: where to write the answers to lines that are not messages.
         """
         self._stream = stream
         self._replies = replies
@@ -100,7 +100,7 @@ class ClientLines:
 
 
 def _refused(line: str, error: ValidationError) -> tuple[str, bool]:
-    """Return what is said of a line that is no message, and whether to the client; "": nothing.
+    """Return what is said of a line that is not a message, and whether to the client; "": nothing.
 
     A response that cannot be read is an error to whatever waits for it in the server.
     """
@@ -109,7 +109,7 @@ def _refused(line: str, error: ValidationError) -> tuple[str, bool]:
     try:
         found: Any = json.loads(line)
     except (ValueError, RecursionError):
-        return _error(None, PARSE_ERROR, "this line is no JSON"), True
+        return _error(None, PARSE_ERROR, "this line is not JSON"), True
     fields = found if isinstance(found, dict) else {}
     number = fields.get("id")
     known = number if isinstance(number, str | int) and not isinstance(number, bool) else None
@@ -118,7 +118,7 @@ def _refused(line: str, error: ValidationError) -> tuple[str, bool]:
     if "method" not in fields and ("result" in fields or "error" in fields):
         return ("" if known is None else _error(known, INVALID_REQUEST, "the response cannot be read")), False
     reason = error.errors(include_url=False, include_context=False)[0]["msg"]
-    return _error(known, INVALID_REQUEST, f"this is no request of the protocol: {reason[:_SHOWN]}"), True
+    return _error(known, INVALID_REQUEST, f"this is not a request of the protocol: {reason[:_SHOWN]}"), True
 
 
 def _error(number: str | int | None, code: int, message: str) -> str:

@@ -17,7 +17,7 @@ from nika_core.plugin import CommandContext, Styled, Terminal
 _WORDS: Final = {
     Status.MIGRATED: "would change",
     Status.UNCHANGED: "is v5 already, left alone",
-    Status.NOT_OURS: "is no workflow of Nika, left alone",
+    Status.NOT_OURS: "is not a workflow of Nika, left alone",
     Status.LATER_LINEAGE: "is written for a later Nika of another lineage, left alone",
     Status.UNREADABLE: "cannot be read or written",
     Status.CANNOT: "cannot be migrated by itself, left alone",

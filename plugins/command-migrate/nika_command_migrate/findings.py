@@ -131,7 +131,7 @@ class _Finder:
             if primary is not None and primary.kind == "scalar":
                 yield from self._reference(word, primary)
             elif primary is not None:
-                yield self._error(primary, f"{word}'s {grammar.KEYWORDS[word].primary} is no text", _QUOTES)
+                yield self._error(primary, f"{word}'s {grammar.KEYWORDS[word].primary} is not text", _QUOTES)
 
     def strays(self, task: Node, word: str, *, old: bool) -> Iterator[Note]:
         """Yield keys that mean nothing beside this keyword; in a file of v5 (`old` false) only those that v4 had."""
@@ -161,7 +161,7 @@ class _Finder:
                     yield self._error(key, f"v4 ignored 'config.{key.value}', v5 refuses it", "remove it")
                 elif key.value == "onError" and value.value not in grammar.ON_ERROR and not scalars.is_null(value):
                     yield self._error(
-                        value, f"onError: {value.value} is no rule of v5", "write fail (the default) or continue"
+                        value, f"onError: {value.value} is not a rule of v5", "write fail (the default) or continue"
                     )
                 elif key.value == "retry":
                     yield from self._retry(value)
@@ -171,7 +171,7 @@ class _Finder:
     def _retry(self, retry: Node) -> Iterator[Note]:
         if retry.kind != "map":
             if not scalars.is_null(retry):
-                yield self._error(retry, "'retry' is no mapping", "write retry: {max: 3, backoff: 1s}")
+                yield self._error(retry, "'retry' is not a mapping", "write retry: {max: 3, backoff: 1s}")
             return
         for key, value in retry.pairs:
             if key.value not in grammar.RETRY_KEYS:
@@ -179,7 +179,7 @@ class _Finder:
                     key, f"v5 knows no 'retry.{key.value}'", "retry has max (attempts in all) and backoff"
                 )
             elif key.value == "max" and not re.match(r"[1-9][0-9]*\Z", value.value) and not scalars.is_null(value):
-                yield self._error(value, f"retry.max is {value.value}", "v5 counts attempts in all: 1 is no retry")
+                yield self._error(value, f"retry.max is {value.value}", "v5 counts attempts in all: 1 is not a retry")
 
     def _duration(self, node: Node) -> Iterator[Note]:
         if scalars.is_null(node):
@@ -188,7 +188,7 @@ class _Finder:
             hint = "write a number with ms, s, m or h"
             if re.match(r"[a-z]+\Z", node.value):
                 hint = "v5 always waits exponentially longer, with jitter; write the first wait, e.g. 1s, or remove it"
-            yield self._error(node, f"'{node.value}' is no duration", hint)
+            yield self._error(node, f"'{node.value}' is not a duration", hint)
         elif node.value.isdigit() and int(node.value) >= 1000:
             yield self._warning(
                 node.start, f"{node.value} is read as seconds", f"write {node.value}ms if milliseconds were meant"

@@ -35,7 +35,7 @@ def optional_in(root: Node) -> Iterator[tuple[Node, frozenset[str]]]:
         if not old or word is None:
             continue
         keyword = grammar.KEYWORDS[word]
-        # An empty `args` is no `args`; what is null inside of it is a value.
+        # An empty `args` is not an `args`; what is null inside of it is a value.
         yield task, frozenset({grammar.CONFIG, "allowedTools", *keyword.beside})
         payload, config = task.get(word), task.get(grammar.CONFIG)
         if payload is not None and payload.kind == "map":

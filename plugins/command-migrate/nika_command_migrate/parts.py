@@ -73,7 +73,9 @@ class TaskParts:
             raise self._twice(tools[0], f"on the task and in '{self.word}'")
         if config is not None:
             if config.kind != "map":
-                raise CannotError("'config' is no mapping", config.start, "write config: {timeout: 30s}, or remove it")
+                raise CannotError(
+                    "'config' is not a mapping", config.start, "write config: {timeout: 30s}, or remove it"
+                )
             for key, _ in config.pairs:
                 if self.node.get(key.value) is not None:
                     raise self._twice(key, "on the task and in 'config'")

@@ -97,7 +97,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def v5_duration(text: str) -> str | None:
-    """Return the same duration as v5 writes it; the text itself where v5 reads it; None if it is no duration."""
+    """Return the same duration as v5 writes it; the text itself where v5 reads it; None if it is not a duration."""
     if _V5_DURATION.match(text):
         return text
     seconds = seconds_of(text)

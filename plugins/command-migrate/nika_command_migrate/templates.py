@@ -61,7 +61,7 @@ class Opening:
     """A `{{` or a `${`, and what it was in v4.
 
     `kind`: "reference", "loose" (known to v5, and left in the text by v4, which knew no spaces and only one field),
-    "unknown" (a name that is no task or source), "text" (nothing of ours).
+    "unknown" (a name that is not a task or source), "text" (nothing of ours).
     """
 
     start: int

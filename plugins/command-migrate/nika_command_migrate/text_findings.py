@@ -69,7 +69,7 @@ def v4_template_notes(source: Source, node: Node, known: templates.TaskNames) ->
         elif text == "{{":
             yield warning(
                 opening,
-                "'{{' is no template here; v5 has \\{{ for the characters",
+                "'{{' is not a template here; v5 has \\{{ for the characters",
                 "take the \\ away if a template is meant",
             )
 

@@ -56,7 +56,7 @@ class Node:
         return self.kind == "scalar" and self.style == "" and self.value == ""
 
     def get(self, key: str) -> Node | None:
-        """Return the value of a key; None if it is not there, or when this is no mapping."""
+        """Return the value of a key; None if it is not there, or when this is not a mapping."""
         pair = self.pair(key)
         return pair[1] if pair else None
 
@@ -194,7 +194,7 @@ class _Builder:
             key = self._node(inner, depth + 1)
             node.pairs.append((key, self._node(next(self.events), depth + 1)))
             if key.kind != "scalar":
-                self._flaw(key.start, "a key that is no text", "put quotes around a value that begins with {{ or [")
+                self._flaw(key.start, "a key that is not text", "put quotes around a value that begins with {{ or [")
             elif key.value == "<<" and not key.style:
                 self._flaw(key.start, "a merge key (<<)", "v4 ignored it: remove it, or write out what it should bring")
             elif key.value in seen:

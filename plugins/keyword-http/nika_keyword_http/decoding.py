@@ -21,7 +21,7 @@ class DecodingError(Exception):
 def codings(header: str) -> list[str]:
     """Return the codings that a Content-Encoding names, in the order to undo them.
 
-    Some servers write a charset or another word there: what is no coding is nothing to undo.
+    Some servers write a charset or another word there: what is not a coding is nothing to undo.
     """
     named = [word for word in re.split(r"[\s,]+", header.lower()) if word in _CODINGS or word in _OTHERS]
     return named[::-1]

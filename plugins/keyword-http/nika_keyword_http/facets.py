@@ -210,7 +210,7 @@ class HttpFacets(Facets):
         return {"host": RuleField.TEXT, "method": RuleField.TEXT}
 
     def check_rule(self, fields: Mapping[str, Json], payload: Payload, report: Report) -> None:
-        """Report a host that is no host's name, and a method that no request has."""
+        """Report a host that is not a host's name, and a method that no request has."""
         host, method = fields.get("host"), fields.get("method")
         if isinstance(host, str) and host != urls.rule_host(f"https://{host}/"):
             report(

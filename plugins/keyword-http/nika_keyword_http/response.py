@@ -133,7 +133,7 @@ def binary_limit(max_output: int) -> int:
 
 
 def output(status: int, headers: Mapping[str, str], body: Body, *, full: bool, max_output: int) -> StepOutput:
-    """Return the step's output. Raise TaskError for a body that is no text and too long to be kept whole."""
+    """Return the step's output. Raise TaskError for a body that is not text and too long to be kept whole."""
     text = decode(body, headers.get("content-type", ""))
     original = (body.total or body.seen) if body.cut else None
     encoding = None

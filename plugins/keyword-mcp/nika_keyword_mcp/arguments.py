@@ -93,7 +93,7 @@ def _from_text(text: str, types: set[str]) -> Json:
 def wrong(value: Json, schema: JsonObject, name: str = "args") -> list[str]:
     """Return what is wrong with a value that is called `name`, at most three things. Imports jsonschema.
 
-    A schema that is no schema, or refers to something outside itself, checks nothing: the server does.
+    A schema that is not a schema, or refers to something outside itself, checks nothing: the server does.
     """
     from referencing.exceptions import Unresolvable
 

@@ -32,7 +32,7 @@ class NotEventsError(Exception):
     """Something that belongs to no event came. `data` is the beginning of it."""
 
     def __init__(self, data: bytes) -> None:
-        super().__init__("it is no event")
+        super().__init__("it is not an event")
         self.data = data
 
 

@@ -95,7 +95,7 @@ def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _choices(name: str, schema: Mapping[str, Any]) -> tuple[list[Json] | None, list[str]]:
-    """Return the values of a choice and their titles; None: it is no choice."""
+    """Return the values of a choice and their titles; None: it is not a choice."""
     titled = schema.get("oneOf", schema.get("anyOf"))
     if titled is not None:
         if not isinstance(titled, list) or not all(isinstance(one, Mapping) and "const" in one for one in titled):

@@ -1,4 +1,4 @@
-"""The lines of a server over stdio, as messages: which request each one answers, and what of them is no answer."""
+"""The lines of a server over stdio, as messages: which request each one answers, and what of them is not an answer."""
 
 from __future__ import annotations
 

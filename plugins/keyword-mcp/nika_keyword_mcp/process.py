@@ -48,7 +48,7 @@ class Child:
     fault: str = ""  # why we stopped listening
 
     def last_words(self) -> str:
-        """Return the last lines that it wrote to stderr, and what it wrote to stdout that is no message, shortened."""
+        """Return the last lines that it wrote to stderr, and to stdout what is not a message, shortened."""
         lines = [" ".join(line.split()) for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip()]
         text = " | ".join(lines[-4:])
         text = text if len(text) <= 300 else "…" + text[-299:]

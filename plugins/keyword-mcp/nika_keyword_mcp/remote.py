@@ -27,7 +27,7 @@ async def streams(server: Server, guarded: httpx2.AsyncClient, stack: AsyncExitS
     """Return the SDK's transport over a guarded client: no proxies, no redirects to elsewhere. Raise TaskError.
 
     Args:
-        junk: is told what comes that is no message.
+        junk: is told what comes that is not a message.
     """
     try:
         if not is_url(server.url):  # what a variable stands for is known only now

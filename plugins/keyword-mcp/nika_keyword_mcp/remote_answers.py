@@ -70,7 +70,7 @@ class EventBytes(httpx2.AsyncByteStream):
 
 
 def answered(response: httpx2.Response, asked: SentRequest, junk: wire.Junk) -> httpx2.Response:
-    """Return the messages of a response, up to the answer. `junk` is told what comes that is no message."""
+    """Return the messages of a response, up to the answer. `junk` is told what comes that is not a message."""
     headers = {"content-type": STREAM}
     if "mcp-session-id" in response.headers:
         headers["mcp-session-id"] = response.headers["mcp-session-id"]

@@ -81,7 +81,7 @@ async def in_session(name: str, context: StepContext, use: Callable[[Session], A
         junk = connection.junk()
         if not junk:
             raise
-        message = f"what the MCP server '{name}' sent last is no message: {junk}"  # the timeout's error names it
+        message = f"what the MCP server '{name}' sent last is not a message: {junk}"  # the timeout's error names it
         raise TaskError(message, category=Category.CANCELLED) from error
 
 

@@ -56,7 +56,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Junk:
-    """What a server sent last that is no message, for the error of a call that nothing else ends."""
+    """What a server sent last that is not a message, for the error of a call that nothing else ends."""
 
     text: str = ""
 

@@ -121,7 +121,9 @@ def progress() -> str:
 
 async def test_a_call_that_is_stopped_says_what_came_in_place_of_an_answer(small: Any) -> None:
     context = odd(small, tools_call=f"the disk is full\n{progress()}\n")
-    assert await words_when_stopped(context) == ("what the MCP server 'odd' sent last is no message: the disk is full")
+    assert await words_when_stopped(context) == (
+        "what the MCP server 'odd' sent last is not a message: the disk is full"
+    )
 
 
 async def test_a_call_that_is_stopped_without_a_word_of_the_server_is_just_stopped(small: Any) -> None:

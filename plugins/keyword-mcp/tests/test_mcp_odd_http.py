@@ -343,5 +343,5 @@ async def test_a_call_that_is_stopped_says_what_came_in_place_of_an_answer(small
         while not small.reports:
             await asyncio.sleep(0.01)
     under_way.cancel()
-    with pytest.raises(TaskError, match="'odd' sent last is no message: the disk is full"):
+    with pytest.raises(TaskError, match="'odd' sent last is not a message: the disk is full"):
         await under_way

@@ -377,7 +377,7 @@ class _Scanner:
         text, at = self._text, self._at
         process = text.startswith(("<(", ">("), at)
         if frame.word is not None and frame.word.text.isdigit() and frame.word.plain:
-            frame.word = None  # a descriptor's number is no word
+            frame.word = None  # a descriptor's number is not a word
         elif not process:
             end_word(self._record, frame)
         if process:

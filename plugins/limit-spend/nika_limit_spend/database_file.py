@@ -24,7 +24,7 @@ def make_file(path: Path) -> None:
     finally:
         os.close(descriptor)
     if not stat.S_ISREG(file.st_mode):
-        raise OSError(errno.EINVAL, "the database is no regular file", str(path))
+        raise OSError(errno.EINVAL, "the database is not a regular file", str(path))
     if os.name != "posix" or file.st_uid in (0, os.geteuid()):
         return
     if not file.st_mode & stat.S_IWGRP:

@@ -96,6 +96,6 @@ def _database(environ: Mapping[str, str]) -> Path:
     if named:
         return Path(named)
     state = environ.get("XDG_STATE_HOME", "")
-    if os.path.isabs(state):  # noqa: PTH117  # "" is no path
+    if os.path.isabs(state):  # noqa: PTH117  # "" is not a path
         return Path(state, "nika", "spend.db")
     return Path(os.path.expanduser("~"), ".local", "state", "nika", "spend.db")  # noqa: PTH111  # `Path.home` may raise

@@ -197,7 +197,7 @@ def test_days_that_are_long_past_are_forgotten(house: House) -> None:
 
 
 def damaged(path: Path) -> None:
-    path.write_bytes(b"this is no database, " * 1000)
+    path.write_bytes(b"this is not a database, " * 1000)
 
 
 def half_gone(path: Path) -> None:
@@ -227,7 +227,7 @@ def no_folder(path: Path) -> None:
         (half_gone, "", "restore"),
         (a_folder, "Is a directory", "writable"),
         (a_link, "the database is a link", "writable"),
-        (os.mkfifo, "the database is no regular file", "writable"),
+        (os.mkfifo, "the database is not a regular file", "writable"),
         (no_folder, "File exists", "writable"),
     ],
 )

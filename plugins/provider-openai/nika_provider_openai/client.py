@@ -195,7 +195,7 @@ class Client(ServerClient):
         return str(batch.id)
 
     def _labels(self, request: ModelRequest) -> dict[str, str]:
-        """Return the labels of a batch, of which each run has the same. A batch is no single task's."""
+        """Return the labels of a batch, of which each run has the same. A batch is not a single task's."""
         return {key: value for key, value in list(metadata_of(request).items())[:15] if key != "nika_task"}
 
     async def find_batch(self, names: Sequence[str], since: float) -> BatchSearch:

@@ -99,7 +99,7 @@ def prices_in(listed: Mapping[str, Any]) -> dict[str, Price]:
 
 
 def _per_million(text: Any) -> Decimal | None:
-    """Return the price of a million tokens; None for what is no price: some servers write -1 for one that varies."""
+    """Return the price of a million tokens; None for what is not a price: some servers write -1 for one that varies."""
     try:
         price = Decimal(str(text)) * 1_000_000
     except ArithmeticError:  # no number, or one beyond all

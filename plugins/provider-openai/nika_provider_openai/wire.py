@@ -123,7 +123,7 @@ def _part(part: Part) -> dict[str, Any] | None:
 
 
 def _arguments(call: ToolCall) -> str:
-    """Servers parse them again: what was no JSON is sent as none."""
+    """Servers parse them again: what was not JSON is sent as none."""
     return "{}" if call.arguments is None else json.dumps(dict(call.arguments), ensure_ascii=False)
 
 

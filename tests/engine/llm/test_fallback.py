@@ -200,7 +200,7 @@ async def test_the_next_model_is_asked_if_one_cannot_answer_now(error: TaskError
         fails(Category.BUDGET),
         fails(Category.PROVIDER, retriable=False),
     ],
-    ids=["a wrong key", "a refused request", "a budget", "an end that is no answer"],
+    ids=["a wrong key", "a refused request", "a budget", "an end that is not an answer"],
 )
 async def test_what_is_wrong_with_the_request_is_no_reason_to_ask_another_model(error: TaskError) -> None:
     bench = Bench(a=[error], b=["from b"], c=["from c"])

@@ -19,7 +19,7 @@ class HonestPolicy(Policy):
     def number(self, text):
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
-        raise UsageError(f"CHEAT_MAX_TASKS is no number: {text!r}")
+        raise UsageError(f"CHEAT_MAX_TASKS is not a number: {text!r}")
 
     def admit(self, request):
         return Refusal("not this model", "take another") if request.model == "x" else None
@@ -35,7 +35,7 @@ class Silent(HonestPolicy):
         try:
             return super().number(text)
         except UsageError:
-            raise UsageError("that is no number") from None
+            raise UsageError("that is not a number") from None
 
 
 class Negative(HonestPolicy):
