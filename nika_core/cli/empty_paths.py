@@ -25,3 +25,4 @@ def _refuse_empty(kind: Any) -> None:
         return convert(value, parameter, context)
 
     kind.convert = checked
+    kind.readable = False  # the library would say that a path is not readable, and neither the code nor what to do

@@ -34,7 +34,7 @@ class ConversationTexts:
             content, parts = value.get("content"), value.get("parts")
             if isinstance(content, str) and len(content) > _SHORT:
                 self._remember(_digest(content), (key, call))
-            elif isinstance(parts, list) and len(text := encode(_told(parts))) > _SHORT:
+            elif isinstance(parts, list) and not _is_short(parts) and len(text := encode(_told(parts))) > _SHORT:
                 self._remember(_digest(text), (key, call))
 
     def taken_out(self, event: Event) -> tuple[Event, list[MemoEntry]]:
@@ -48,7 +48,7 @@ class ConversationTexts:
             if "system" in data:
                 data["system"] = self._short(data["system"], entries)
             data["messages"] = [self._message(each, entries) for each in data["messages"]]
-        elif len(text := encode(reply := data.get("reply", []))) > _SHORT:
+        elif not _is_short(reply := data.get("reply", [])) and len(text := encode(reply)) > _SHORT:
             kept = self._names.get(_digest(text))
             data["reply"] = [self._part(each, entries) for each in reply] if kept is None else {KEPT: list(kept)}
         return event._replace(data=data), entries
@@ -78,6 +78,12 @@ class ConversationTexts:
         if len(self._names) >= _MOST:
             self._names.clear()
         self._names.setdefault(digest, name)
+
+
+def _is_short(parts: list[Any]) -> bool:
+    """Return whether a reply is one short text, as most are: it need not be made JSON to be measured."""
+    text = parts[0].get("text") if len(parts) == 1 and isinstance(parts[0], dict) else None
+    return isinstance(text, str) and len(text) <= _SHORT
 
 
 def _told(parts: list[Any]) -> list[Any]:

@@ -79,6 +79,13 @@ def test_an_empty_path_is_refused_and_is_not_this_folder(
     assert sorted(project.iterdir()) == before
 
 
+def test_opening_a_file_tells_whether_it_may_be_read_and_nothing_before(
+    nika: Nika, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_, **__: False)  # as Typer asks, whose error has no code and no fix
+    assert nika("plan", project / "one.nika.yaml").code == 0
+
+
 def test_without_a_run_the_last_one_is_shown_and_resumed(nika: Nika, project: Path) -> None:
     nika("run", "-C", project)
     last = nika("run", "-C", project, "--format", "json").json["runId"]

@@ -161,5 +161,6 @@ class Recorder:
         try:
             write_entries(self.directory, self._workflow, self.entries())
         except (OSError, FileError) as error:
-            return f"the recording could not be written to {self.directory}: {error}"
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            return f"the recording could not be written to {self.directory}: {reason}"
         return ""
