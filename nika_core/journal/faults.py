@@ -52,7 +52,7 @@ def no_runs(folder: Path, run: str) -> JournalError:
     named = f"There is no run '{run}': there" if run else "There"
     return JournalError(
         codes.UNKNOWN_RUN,
-        f"{named} are not runs yet in {folder}.",
+        f"{named} are no runs yet in {folder}.",
         hint="Start one: nika run. For the runs of another project, name its folder: -C DIR.",
     )
 

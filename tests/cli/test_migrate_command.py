@@ -62,7 +62,7 @@ def test_notes_name_file_line_and_mend(nika: Nika, old: Path) -> None:
     ("text", "word", "code"),
     [
         ("nika: v1\n", "another lineage", 0),
-        ("services: {}\n", "no workflow of Nika", 0),
+        ("services: {}\n", "not a workflow of Nika", 0),
         ("name: x\ntasks: [{id: a, shell: ls}]\n", "v5 already", 0),
         (OLD + "    shell: twice\n", "cannot be migrated", 1),
         ("a: [", "cannot be read", 2),

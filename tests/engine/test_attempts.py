@@ -270,7 +270,7 @@ async def test_a_run_that_is_no_coroutine_is_told(lab):
         def run(self, payload, context):
             return "x"
 
-    assert "no `async def`" in (await one(lab, Sync())).failure.message
+    assert "not an `async def`" in (await one(lab, Sync())).failure.message
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_a_run_that_is_no_coroutine_is_told(lab):
 async def test_what_is_no_json_is_no_output(lab, value):
     result = await one(lab, Attempts(end=value))
     assert result.failure.category is Category.UNKNOWN
-    assert "no JSON" in result.failure.message
+    assert "not JSON" in result.failure.message
 
 
 async def test_a_keyword_that_nobody_offers_fails_its_task(lab):

@@ -322,7 +322,7 @@ async def test_what_a_tool_returns_must_be_json(lab):
 
     told, is_error = await use(lab, hand, {})
     assert is_error
-    assert "no JSON" in told
+    assert "not JSON" in told
 
 
 async def test_a_policy_can_refuse_a_tool(lab):
