@@ -101,8 +101,9 @@ def test_over_http_sessions_are_counted_and_what_is_not_in_the_file_is_proper(tm
     answers = "{tools/call: [{status: 404, session: s1}], tools/list: [{stream: true, result: {tools: []}}]}"
     with OddMcpServer(scenario(tmp_path, answers)) as server:
         assert [ask(server, "initialize")[1] for _ in range(2)] == ["s1", "s2"]
-        with pytest.raises(HTTPError):
+        with pytest.raises(HTTPError) as refused:
             ask(server, session="s1")
+        refused.value.close()
         assert '"good"' in ask(server, session="s2")[2]
         assert ask(server, "tools/list")[2] == 'data: {"jsonrpc":"2.0","id":7,"result":{"tools":[]}}\n\n'
         assert "Method not found" in ask(server, "no/such")[2]
