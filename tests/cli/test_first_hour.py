@@ -25,7 +25,7 @@ def test_without_runs_a_command_says_so_and_how_to_start_one(nika: Nika, folder:
     done = nika(*command)
 
     assert (done.code, done.out) == (2, "")
-    assert f"are not runs yet in {folder}" in done.err
+    assert f"are no runs yet in {folder}" in done.err
     assert "nika run." in done.err
     assert "'last'" not in done.err
     assert not (folder / ".nika").exists()
