@@ -470,6 +470,7 @@ END;
 """
 
 
+@pytest.mark.alone  # it forks: a lock that another test's thread holds would never be released in a child
 @pytest.mark.parametrize("runs", [5, pytest.param(50, marks=pytest.mark.long)])
 def test_twenty_processes_at_a_time_are_never_over_the_budget(folder: Path, runs: int) -> None:
     """Each run makes two calls at once: worst case 1.001 cents each. A third breaks off, and costs that much."""
