@@ -169,6 +169,7 @@ VALUES = [
     *(
         "read_path",
         "schema_at",
+        "schema_of_tree",
         "why_not_there",
         "NotThere",
         "nearest",

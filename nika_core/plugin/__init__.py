@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from nika_core.model.question import AnswerError, Question, answer_text, check_answer
     from nika_core.model.schema_paths import NotThere, schema_at, why_not_there
     from nika_core.model.trace_context import TraceContext
+    from nika_core.model.tree_schema import schema_of_tree
     from nika_core.plugin.backend import (
         Backend,
         BackendDescription,
@@ -232,6 +233,7 @@ _LAZY: Final = {
     "nika_core.model.question": ("AnswerError", "Question", "answer_text", "check_answer"),
     "nika_core.model.path": ("read_path",),
     "nika_core.model.schema_paths": ("NotThere", "schema_at", "why_not_there"),
+    "nika_core.model.tree_schema": ("schema_of_tree",),
 }
 _MODULE_OF: Final = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -392,6 +394,7 @@ __all__ = [
     "read_text",
     "require_own",
     "schema_at",
+    "schema_of_tree",
     "shorten",
     "shorten_start",
     "text_of",

@@ -16,7 +16,7 @@ from nika_core.model.json import JsonObject
 from nika_core.model.limits import Limits
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Binding, NodePath, Task, Workflow
-from nika_core.plugin import Keyword, Scope
+from nika_core.plugin import Keyword, Scope, TypedSource
 from nika_core.values import replace
 
 
@@ -140,6 +140,18 @@ class Context:
         try:
             return self.catalog.keyword(word)
         except PluginError:
+            return None
+
+    def known_schema(self, reference: Placeholder, scope: Scope | None = None) -> JsonObject | None:
+        """Return what the source of a reference, without its pipes, knows of its value, as JSON Schema; None: nothing.
+
+        Args:
+            scope: what is known where it stands; None: what is known everywhere.
+        """
+        try:
+            source = self.catalog.source(reference.source)
+            return source.schema(reference, scope or self.scope) if isinstance(source, TypedSource) else None
+        except NikaError:  # reported elsewhere
             return None
 
     def asks_no_output(self, placeholder: Placeholder) -> bool:

@@ -8,14 +8,14 @@ from functools import partial
 from nika_core import codes
 from nika_core.document.checks.check_context import Context
 from nika_core.document.checks.item_schema import item_schema
-from nika_core.errors import NikaError, Place, Problem
+from nika_core.errors import Place, Problem
 from nika_core.model.bounded import shorten
 from nika_core.model.json import Json
 from nika_core.model.limits import LimitKind
 from nika_core.model.nearest import nearest
 from nika_core.model.template import Placeholder
 from nika_core.model.workflow import Binding, NodePath
-from nika_core.plugin import Scope, TypedSource
+from nika_core.plugin import Scope
 from nika_core.template import CompiledCondition, describe_value, equal
 from nika_core.values import replace
 
@@ -61,11 +61,7 @@ def _values(context: Context, placeholder: Placeholder, scope: Scope) -> list[Js
         return None
     values: list[Json] = [placeholder.default] if placeholder.has_default else []  # type: ignore[list-item]  # it has one
     for member in placeholder.members:
-        try:
-            source = context.catalog.source(member.source)
-            schema = source.schema(member, scope) if isinstance(source, TypedSource) else None
-        except NikaError:  # reported elsewhere
-            return None
+        schema = context.known_schema(member, scope)
         allowed = None if schema is None else schema.get("enum", [schema["const"]] if "const" in schema else None)
         if not isinstance(allowed, list):
             return None

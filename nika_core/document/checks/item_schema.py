@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from nika_core.document.checks.check_context import Context
-from nika_core.errors import NikaError
 from nika_core.model.json import JsonObject
 from nika_core.model.template import Placeholder, Template
 from nika_core.model.workflow import PayloadValue, Task
-from nika_core.plugin import TypedSource
 
 _KEEP_ITEMS: Final = frozenset({"compact", "unique", "where"})  # pipes that leave out items, and change none
 
@@ -28,11 +26,7 @@ def item_schema(context: Context, task: Task) -> JsonObject | None:
 def _of_placeholder(context: Context, placeholder: Placeholder) -> JsonObject | None:
     if placeholder.is_optional or any(pipe.name not in _KEEP_ITEMS for pipe in placeholder.pipes):
         return None
-    try:
-        source = context.catalog.source(placeholder.source)
-        schema = source.schema(placeholder, context.scope) if isinstance(source, TypedSource) else None
-    except NikaError:  # reported elsewhere
-        return None
+    schema = context.known_schema(placeholder)
     if schema is None or schema.get("type") != "array" or "prefixItems" in schema:
         return None
     found = schema.get("items")

@@ -17,7 +17,6 @@ from nika_core.model.nearest import nearest
 from nika_core.model.payload_tree import list_parts, placeholders_in, templates_in
 from nika_core.model.template import Placeholder, TypedTemplate
 from nika_core.model.workflow import Binding, Condition, NoOutputs, Task
-from nika_core.plugin import TypedSource
 from nika_core.template import why_not_piped
 from nika_core.values import dataclass, replace
 
@@ -72,11 +71,7 @@ class _References:
         """Return why its pipes cannot take its value; None if they can, or if what it is is not known."""
         if placeholder.alternatives:
             return None
-        try:
-            source = self.context.catalog.source(placeholder.source)
-            schema = source.schema(placeholder, self.context.scope) if isinstance(source, TypedSource) else None
-        except NikaError:  # reported elsewhere
-            return None
+        schema = self.context.known_schema(placeholder)
         kind = None if schema is None else schema.get("type")
         kinds = [kind] if isinstance(kind, str) else kind
         if not isinstance(kinds, list):

@@ -114,7 +114,7 @@ def served(project: Path) -> Iterator[Served]:
         process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def serve() -> Iterator[Callable[[Path], Served]]:
     """Return a function that serves the runs of a folder from a thread: the same server, without the start-up."""
     started: list[tuple[Any, History, threading.Thread]] = []
