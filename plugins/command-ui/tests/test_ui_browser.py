@@ -62,7 +62,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
+def watched(browser: Browser, serve: Any) -> Iterator[Watched]:  # the servers end after the page, which would complain
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     watched = Watched(context.new_page())
     yield watched
